@@ -25,8 +25,6 @@ class Secret:
     def __repr__(self) -> str:
         return "(secret)"
 
-    __str__ = __repr__
-
 
 def _decode_secret(raw: bytes, source: str) -> Secret:
     try:

@@ -121,7 +121,6 @@ FlowType = Literal[
 ]
 FlowBehavior = Literal["FlowWhenChanged", "FlowAlways"]
 
-
 ValueType = Literal[
     "string", "boolean", "integer", "decimal", "dateTime", "binary", "reference"
 ]

@@ -21,14 +21,15 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, TypeVarTuple
 
 import msgspec
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Connection,
-    Delete,
     Engine,
     Select,
     Table,
     Update,
     create_engine,
+    delete,
     event,
     insert,
     literal,
@@ -225,12 +226,19 @@ def read_batches(
         yield from db.execute(query.where(column.in_(batch)))
 
 
-def execute_batches(
-    db: Connection,
-    statement: Update | Delete,
-    column: ColumnElement[str],
-    values: Iterable[str],
+def update_batches(
+    db: Connection, statement: Update, column: ColumnElement[str], values: Iterable[str]
 ) -> None:
-    """Update or delete the rows whose `column` has one of the values."""
+    """Update the rows whose `column` has one of the values."""
     for batch in slice_values(values):
         db.execute(statement.where(column.in_(batch)))
+
+
+def delete_batches(
+    db: Connection, column: Column[str], values: Iterable[str], **where: str
+) -> None:
+    """Delete the rows whose `column` has one of the values; the others are fixed."""
+    table = column.table
+    for batch in slice_values(values):
+        fixed = (table.c[name] == value for name, value in where.items())
+        db.execute(delete(table).where(*fixed, column.in_(batch)))

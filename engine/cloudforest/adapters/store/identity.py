@@ -38,8 +38,7 @@ class SqlIdentityStore(StorePart):
         self, db: Connection, agent: str, change: Callable[[AgentRecord], AgentRecord]
     ) -> AgentRecord | None:
         row = tables.agent.c
-        query = select(row.body).where(row.id == agent).with_for_update()
-        body = db.scalar(query)
+        body = db.scalar(select(row.body).where(row.id == agent).with_for_update())
         if body is None:
             return None
         changed = change(decode_agent(body))
@@ -84,8 +83,7 @@ class SqlIdentityStore(StorePart):
     ) -> None:
         table = tables.operator
         db.execute(delete(table).where(table.c.name == operator.name))
-        row = {"name": operator.name, "role": operator.role, "token_hash": token_hash}
-        db.execute(insert(table), row)
+        db.execute(insert(table), {**asdict(operator), "token_hash": token_hash})
 
     @transaction
     def find_operator(self, db: Connection, token_hash: str) -> Operator | None:

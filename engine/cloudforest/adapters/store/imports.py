@@ -23,11 +23,12 @@ from sqlalchemy import (
 from cloudforest.adapters.store.database import (
     MAX_IN_LIST,
     StorePart,
+    delete_batches,
     dialect_insert,
     encode_json,
-    execute_batches,
     slice_values,
     transaction,
+    update_batches,
     upsert,
 )
 from cloudforest.adapters.store.memberships import (
@@ -67,11 +68,6 @@ def _insert_inquiries(db: Connection, job: str, ids: Sequence[str]) -> None:
     upsert(db, inquiry, [{"job": job, "guid": each} for each in dict.fromkeys(ids)])
 
 
-def _delete_inquiries(db: Connection, job: str, ids: Sequence[str]) -> None:
-    statement = delete(inquiry).where(inquiry.c.job == job)
-    execute_batches(db, statement, inquiry.c.guid, ids)
-
-
 def _inquire_selected(db: Connection, job: str, guids: Select[str]) -> None:
     query = select(literal(job), guids.subquery().c[0]).where(true())
     statement = dialect_insert(db, inquiry).from_select(["job", "guid"], query)
@@ -104,7 +100,8 @@ def _inquire_after_page(
     because a delta names only some of their members.
     """
     groups = page.groups_in_scope()
-    _delete_inquiries(db, job, sorted(page.objects.keys() - set(groups)))
+    named = sorted(page.objects.keys() - set(groups))
+    delete_batches(db, inquiry.c.guid, named, job=job)
     entering = [
         each for each in groups if each not in before or before[each].state != "in"
     ]
@@ -183,8 +180,7 @@ def _save_watermark(db: Connection, job: str, value: Watermark) -> None:
 
 def delete_sources(db: Connection, job: str, ids: Sequence[str]) -> None:
     for guid in (source.c.guid, membership.c.group_guid, reference.c.guid):
-        statement = delete(guid.table).where(guid.table.c.job == job)
-        execute_batches(db, statement, guid, ids)
+        delete_batches(db, guid, ids, job=job)
 
 
 def _delete_selected(db: Connection, job: str, query: Select[str]) -> None:
@@ -247,10 +243,9 @@ class Imports(StorePart):
 
     @transaction
     def forget_unlinked(self, db: Connection, job: str, target: str) -> None:
-        query = select(source.c.guid).where(
-            source.c.job == job, is_out_or_gone(), ~is_linked(target, source.c.guid)
-        )
-        _delete_selected(db, job, query)
+        row = source.c
+        left = (row.job == job, is_out_or_gone(), ~is_linked(target, row.guid))
+        _delete_selected(db, job, select(row.guid).where(*left))
 
     @transaction
     def add_inquiries(self, db: Connection, job: str, ids: Sequence[str]) -> None:
@@ -290,10 +285,10 @@ class Imports(StorePart):
         not_found = (row.job == job, row.state == "in", row.generation < generation)
         statement = update(source).where(*not_found)
         statement = statement.values(state="unknown", settled=None)
-        execute_batches(db, statement, row.guid, ids)
+        update_batches(db, statement, row.guid, ids)
         if complete:
             drop_unseen_members(db, job, generation)
-        _delete_inquiries(db, job, ids)
+        delete_batches(db, inquiry.c.guid, ids, job=job)
         hidden = read_hidden_attributes(db, job, ids)
         unproven = [id_ for id_, names in hidden if not names <= set(proven_clear)]
         _insert_inquiries(db, job, unproven)

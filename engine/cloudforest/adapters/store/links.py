@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from cloudforest.adapters.store.database import (
     StorePart,
-    execute_batches,
+    delete_batches,
     read_batches,
     transaction,
     upsert,
@@ -65,11 +65,6 @@ def save_links(db: Connection, target: str, links: Sequence[Link]) -> None:
         raise AlreadyLinked from error
 
 
-def delete_links(db: Connection, target: str, ids: Sequence[str]) -> None:
-    statement = delete(link).where(link.c.target == target)
-    execute_batches(db, statement, link.c.guid, ids)
-
-
 class Links(StorePart):
     @transaction
     def load_links(
@@ -99,7 +94,7 @@ class Links(StorePart):
         self, db: Connection, target: str, observed: Sequence[Link], gone: Sequence[str]
     ) -> None:
         save_links(db, target, observed)
-        delete_links(db, target, gone)
+        delete_batches(db, link.c.guid, gone, target=target)
         delete_written_members(db, target, gone)
         ids = [each.object_guid for each in observed]
         unsettle_objects(db, [*ids, *gone, *find_referrers(db, gone)])

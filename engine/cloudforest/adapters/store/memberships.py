@@ -24,10 +24,11 @@ from sqlalchemy import (
 
 from cloudforest.adapters.store.database import (
     StorePart,
-    execute_batches,
+    delete_batches,
     read_batches,
     slice_values,
     transaction,
+    update_batches,
     upsert,
 )
 from cloudforest.adapters.store.sources import (
@@ -81,7 +82,7 @@ def drop_unseen_members(db: Connection, job: str, generation: int) -> None:
 def mark_members_deleted(db: Connection, job: str, ids: Iterable[str]) -> None:
     """Mark the memberships of deleted objects as unproven (generation 0)."""
     statement = update(membership).where(membership.c.job == job).values(generation=0)
-    execute_batches(db, statement, membership.c.member_guid, ids)
+    update_batches(db, statement, membership.c.member_guid, ids)
 
 
 def find_groups_of_deleted(db: Connection, job: str, ids: Iterable[str]) -> list[str]:
@@ -99,21 +100,6 @@ def read_resource_ids(
     return dict(read_batches(db, query, link.c.guid, ids))
 
 
-def _newly_linked_groups(
-    db: Connection, target: str, outcomes: Sequence[Outcome]
-) -> list[str]:
-    """Return the groups that get a resource, or another resource than before."""
-    resources = {
-        each.link.object_guid: each.link.resource
-        for each in outcomes
-        if each.link is not None
-        and each.effect.type == "group"
-        and each.effect.action in {"create", "adopt"}
-    }
-    before = read_resource_ids(db, target, resources)
-    return [guid for guid in resources if before.get(guid) != resources[guid]]
-
-
 def save_written_members(
     db: Connection, target: str, outcomes: Sequence[Outcome]
 ) -> None:
@@ -122,9 +108,17 @@ def save_written_members(
     Call it before the links of these outcomes are stored.
     """
     written = written_member.c
-    statement = delete(written_member).where(written.target == target)
-    newly_linked = _newly_linked_groups(db, target, outcomes)
-    execute_batches(db, statement, written.group_guid, newly_linked)
+    resources = {
+        each.link.object_guid: each.link.resource
+        for each in outcomes
+        if each.link is not None
+        and each.effect.type == "group"
+        and each.effect.action in {"create", "adopt"}
+    }
+    before = read_resource_ids(db, target, resources)
+    # These groups get a resource, or another resource than before.
+    newly_linked = [guid for guid in resources if before.get(guid) != resources[guid]]
+    delete_batches(db, written.group_guid, newly_linked, target=target)
     rows = [
         {"target": target, "group_guid": each.effect.id, "member_guid": member}
         for each in outcomes
@@ -132,8 +126,8 @@ def save_written_members(
     ]
     upsert(db, written_member, rows)
     for each in outcomes:
-        of_group = statement.where(written.group_guid == each.effect.id)
-        execute_batches(db, of_group, written.member_guid, each.removed)
+        group = {"target": target, "group_guid": each.effect.id}
+        delete_batches(db, written.member_guid, each.removed, **group)
 
 
 def delete_written_members(db: Connection, target: str, ids: Sequence[str]) -> None:
@@ -289,5 +283,4 @@ class Memberships(StorePart):
             for guid, resource in db.execute(query.where(*of_group))
             if resource not in present
         ]
-        statement = delete(written_member).where(*of_group)
-        execute_batches(db, statement, written.member_guid, gone)
+        delete_batches(db, written.member_guid, gone, target=target, group_guid=group)

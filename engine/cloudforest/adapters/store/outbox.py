@@ -27,16 +27,17 @@ from cloudforest.adapters.store.database import (
     MAX_IN_LIST,
     Row,
     StorePart,
+    delete_batches,
     encode_json,
-    execute_batches,
     insert_rows,
     read_batches,
     time_text,
     transaction,
+    update_batches,
     upsert,
 )
 from cloudforest.adapters.store.imports import delete_sources
-from cloudforest.adapters.store.links import delete_links, save_links
+from cloudforest.adapters.store.links import save_links
 from cloudforest.adapters.store.log import save_log
 from cloudforest.adapters.store.memberships import (
     delete_written_members,
@@ -48,7 +49,14 @@ from cloudforest.adapters.store.sources import (
     is_present,
     unsettle_written,
 )
-from cloudforest.adapters.store.tables import effect, reference, source, spent, staged
+from cloudforest.adapters.store.tables import (
+    effect,
+    link,
+    reference,
+    source,
+    spent,
+    staged,
+)
 from cloudforest.model.cycles import LogEntry
 from cloudforest.model.effects import PHASE_WRITE, Effect, EvaluatedBatch, Outcome
 from cloudforest.model.stages import BudgetCharge
@@ -90,12 +98,7 @@ def _count_where(condition: ColumnElement[bool]) -> ColumnElement[int]:
 
 def _settle_sources(db: Connection, job: str, ids: set[str], value: str) -> None:
     statement = update(source).where(source.c.job == job).values(settled=value)
-    execute_batches(db, statement, source.c.guid, ids)
-
-
-def delete_staged(db: Connection, stage: str, keys: Iterable[str]) -> None:
-    statement = delete(staged).where(staged.c.stage == stage)
-    execute_batches(db, statement, staged.c.key, keys)
+    update_batches(db, statement, source.c.guid, ids)
 
 
 def unstage_done_effects(db: Connection, outcomes: Sequence[Outcome]) -> None:
@@ -105,7 +108,7 @@ def unstage_done_effects(db: Connection, outcomes: Sequence[Outcome]) -> None:
         if each.state == "done" and each.effect.stage is not None:
             keys.setdefault(each.effect.stage, []).append(each.effect.key)
     for stage, done in keys.items():
-        delete_staged(db, stage, done)
+        delete_batches(db, staged.c.key, done, stage=stage)
 
 
 def read_effect(body: bytes, sent: bool) -> Effect:  # noqa: FBT001 - a row, in order
@@ -132,11 +135,6 @@ def effect_rows(job: str, cycle: str, effects: Iterable[Effect]) -> list[Row]:
         }
         for each in effects
     ]
-
-
-def delete_effects(db: Connection, job: str, keys: Iterable[str]) -> None:
-    statement = delete(effect).where(effect.c.job == job)
-    execute_batches(db, statement, effect.c.key, keys)
 
 
 def _select_page(
@@ -219,7 +217,7 @@ class Outbox(StorePart):
         self, db: Connection, job: str, keys: Sequence[str], *, sent: bool
     ) -> None:
         statement = update(effect).where(effect.c.job == job).values(sent=sent)
-        execute_batches(db, statement, effect.c.key, keys)
+        update_batches(db, statement, effect.c.key, keys)
 
     @transaction
     def drop_stale_effects(
@@ -232,7 +230,7 @@ class Outbox(StorePart):
 
     @transaction
     def remove_effects(self, db: Connection, job: str, keys: Sequence[str]) -> None:
-        delete_effects(db, job, keys)
+        delete_batches(db, effect.c.key, keys, job=job)
 
     @transaction
     def list_pending_effects(
@@ -275,7 +273,7 @@ class Outbox(StorePart):
         save_written_members(db, target, outcomes)
         save_links(db, target, links)
         unsettle_written(db, cycle, outcomes)
-        delete_links(db, target, unlinked)
+        delete_batches(db, link.c.guid, unlinked, target=target)
         delete_written_members(db, target, unlinked)
         delete_sources(db, job, unlinked)
         unstage_done_effects(db, outcomes)
@@ -284,7 +282,7 @@ class Outbox(StorePart):
             for each in charges
         ]
         insert_rows(db, spent, charged)
-        delete_effects(db, job, done)
+        delete_batches(db, effect.c.key, done, job=job)
         upsert(db, effect, effect_rows(job, cycle, not_done))
         save_log(db, log)
 
@@ -374,8 +372,7 @@ class Outbox(StorePart):
     ) -> None:
         with_effects = {each.id for each in batch.effects}
         upsert(db, effect, effect_rows(job, cycle, batch.effects))
-        statement = delete(reference).where(reference.c.job == job)
-        execute_batches(db, statement, reference.c.guid, batch.references)
+        delete_batches(db, reference.c.guid, batch.references, job=job)
         rows = [
             {"job": job, "guid": guid, "to_guid": to}
             for guid, named in batch.references.items()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import msgspec
 from sqlalchemy import Connection, update
 
-from cloudforest.adapters.store.database import Row, execute_batches, upsert
+from cloudforest.adapters.store.database import Row, update_batches, upsert
 from cloudforest.adapters.store.memberships import (
     mark_members_deleted,
     save_memberships,
@@ -140,7 +140,7 @@ def _save_presence(
     if presence != "unknown":
         values |= {"seen": [], "attributes": {}, "doubted": None}
     statement = update(source).where(source.c.job == job, source.c.state != presence)
-    execute_batches(db, statement.values(values), source.c.guid, ids)
+    update_batches(db, statement.values(values), source.c.guid, ids)
 
 
 def save_records(
@@ -171,7 +171,7 @@ def save_records(
         _save_presence(db, job, ids, presence)
     same = [id_ for id_, row in rows.items() if row is None]
     statement = update(source).where(source.c.job == job).values(generation=generation)
-    execute_batches(db, statement, source.c.guid, [*left, *same])
+    update_batches(db, statement, source.c.guid, [*left, *same])
     unsettle_objects(db, [i for i, old in before.items() if old.state != presences[i]])
     mark_members_deleted(db, job, [i for i in page.objects if presences[i] == "gone"])
     save_memberships(db, job, generation, page.members)

@@ -23,10 +23,10 @@ from sqlalchemy import (
 
 from cloudforest.adapters.store.database import (
     StorePart,
-    execute_batches,
     read_batches,
     slice_values,
     transaction,
+    update_batches,
 )
 from cloudforest.adapters.store.tables import link, membership, reference, source
 from cloudforest.model.effects import Outcome
@@ -188,7 +188,7 @@ def unsettle_objects(
     Objects that `cycle` has evaluated, and will write, are left to it.
     """
     settled = update(source).where(source.c.settled != (cycle or ""))
-    execute_batches(db, settled.values(settled=None), source.c.guid, ids)
+    update_batches(db, settled.values(settled=None), source.c.guid, ids)
 
 
 def find_referrers(db: Connection, ids: Iterable[str]) -> list[str]:

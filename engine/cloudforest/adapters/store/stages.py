@@ -22,6 +22,7 @@ from sqlalchemy import (
 from cloudforest.adapters.store.database import (
     Row,
     StorePart,
+    delete_batches,
     encode_json,
     time_text,
     transaction,
@@ -30,7 +31,6 @@ from cloudforest.adapters.store.database import (
 from cloudforest.adapters.store.log import save_log
 from cloudforest.adapters.store.outbox import (
     EFFECT_COLUMNS,
-    delete_staged,
     effect_rows,
     read_effect,
     release_escrow,
@@ -149,7 +149,7 @@ class Stages(StorePart):
     def forget_staged_effects(
         self, db: Connection, stage: str, keys: Sequence[str], log: Sequence[LogEntry]
     ) -> None:
-        delete_staged(db, stage, keys)
+        delete_batches(db, staged.c.key, keys, stage=stage)
         save_log(db, log)
 
     @transaction
