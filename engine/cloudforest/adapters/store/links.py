@@ -55,10 +55,8 @@ def match_key(path: str, value: MatchValue) -> str:
 
 
 def save_links(db: Connection, target: str, links: Sequence[Link]) -> None:
-    rows = [
-        dict(zip(link.c.keys(), (target, *astuple(each)), strict=True))
-        for each in links
-    ]
+    columns = link.c.keys()
+    rows = [dict(zip(columns, (target, *astuple(each)), strict=True)) for each in links]
     try:
         upsert(db, link, rows)
     except IntegrityError as error:

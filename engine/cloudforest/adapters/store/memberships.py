@@ -126,8 +126,9 @@ def save_written_members(
     ]
     upsert(db, written_member, rows)
     for each in outcomes:
-        group = {"target": target, "group_guid": each.effect.id}
-        delete_batches(db, written.member_guid, each.removed, **group)
+        if each.removed:
+            group = {"target": target, "group_guid": each.effect.id}
+            delete_batches(db, written.member_guid, each.removed, **group)
 
 
 def delete_written_members(db: Connection, target: str, ids: Sequence[str]) -> None:
