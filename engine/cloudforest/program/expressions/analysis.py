@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from cloudforest.model.program import Attribute, Call, Constant, Expression, Template
 from cloudforest.program.expressions.catalog import FUNCTIONS
-from cloudforest.program.expressions.function import ValueKind
 
 SELECT_UNIQUE_VALUE = "SelectUniqueValue"
 """The function that asks the target for free values."""
@@ -69,18 +68,3 @@ def is_constant(expression: Expression) -> bool:
             if function is None or function.impure or function.build is None:
                 return False
             return all(each is None or is_constant(each) for each in arguments)
-
-
-def find_value_kind(expression: Expression) -> ValueKind:
-    """Return the kind of an expression's value."""
-    match expression:
-        case Constant(value=bool()):
-            return "boolean"
-        case Constant(value=int() | float()):
-            return "number"
-        case Attribute():
-            return "values"
-        case Call(function=name) if name in FUNCTIONS:
-            return FUNCTIONS[name].gives
-        case _:
-            return "text"

@@ -1,39 +1,36 @@
-"""All functions by name, the checks of their calls, and their reference."""
+"""All functions by name, and the checks of their calls."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import TypeVar
 
 from cloudforest.model.program import Call, Constant, Expression, Scalar
-from cloudforest.program.expressions.choice import CHOICE_FUNCTIONS
+from cloudforest.program.expressions import (
+    choice,
+    dates,
+    encodings,
+    flow,
+    lists,
+    replace,
+    texts,
+)
 from cloudforest.program.expressions.date_parsing import as_moment_or_none
-from cloudforest.program.expressions.dates import DATE_FUNCTIONS
-from cloudforest.program.expressions.flow import FLOW_FUNCTIONS
 from cloudforest.program.expressions.function import (
+    OPERATORS,
     Arguments,
     CallFault,
     Function,
     Parameter,
     ValueKind,
 )
-from cloudforest.program.expressions.lists import VALUE_FUNCTIONS
-from cloudforest.program.expressions.texts import TEXT_FUNCTIONS
 from cloudforest.program.expressions.values import as_quoted_number_or_none
 
-OPERATORS = ("=", "<>", ">", ">=", "<", "<=", "&")
-
 FUNCTIONS: dict[str, Function] = {
-    each.name: each
-    for each in (
-        *TEXT_FUNCTIONS,
-        *VALUE_FUNCTIONS,
-        *DATE_FUNCTIONS,
-        *CHOICE_FUNCTIONS,
-        *FLOW_FUNCTIONS,
-    )
+    name: function
+    for module in (texts, encodings, replace, lists, dates, choice, flow)
+    for name, function in module.TABLE.items()
 }
 
 
@@ -161,41 +158,6 @@ def find_call_fault(name: str, arguments: Arguments) -> CallFault | None:
     return fault
 
 
-@dataclass(frozen=True)
-class FunctionEntry:
-    """A function in the reference."""
-
-    name: str
-    syntax: str
-    gives: ValueKind
-    summary: str
-    pure: bool
-    parameters: tuple[Parameter, ...]
-
-
-def _format_parameter(parameter: Parameter) -> str:
-    return f"[{parameter.name}]" if parameter.optional else parameter.name
-
-
-def format_syntax(function: Function) -> str:
-    """Return `Name(required, [optional], repeating, …)`, or `left operator right`."""
-    names = [_format_parameter(each) for each in function.parameters]
-    if function.name in OPERATORS:
-        return f"{names[0]} {function.name} {names[1]}"
-    if function.bare:
-        return function.name
-    again = ["…"] if function.repeat_length else []
-    return f"{function.name}({', '.join([*names, *again])})"
-
-
-def list_functions() -> Iterator[FunctionEntry]:
-    """Yield every function, sorted by name, operators first."""
-    for each in sorted(FUNCTIONS.values(), key=lambda each: each.name.lower()):
-        yield FunctionEntry(
-            name=each.name,
-            syntax=format_syntax(each),
-            gives=each.gives,
-            summary=each.summary,
-            pure=not each.impure,
-            parameters=each.parameters,
-        )
+def list_functions() -> list[Function]:
+    """Return every function, sorted by name, operators first."""
+    return sorted(FUNCTIONS.values(), key=lambda each: each.name.lower())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 
 from cloudforest.model.program import Call
 from cloudforest.program.expressions.date_parsing import as_moment_or_none
@@ -15,6 +16,7 @@ from cloudforest.program.expressions.function import (
     CallFault,
     Evaluate,
     Function,
+    FunctionTable,
     Operand,
     Parameter,
     evaluator_of,
@@ -30,18 +32,51 @@ from cloudforest.program.expressions.values import (
     is_true,
 )
 
-_ORDER: dict[str, Callable[..., bool]] = {
-    ">": operator.gt,
-    ">=": operator.ge,
-    "<": operator.lt,
-    "<=": operator.le,
-}
 _PRESENCE_FUNCTIONS = frozenset({"IsPresent", "IsNull", "IsNullOrEmpty"})
-_COMPARED_PAIR = (Parameter("left", "any"), Parameter("right", "any"))
+TABLE = FunctionTable()
+TABLE.add(
+    Function(
+        "SelectUniqueValue",
+        (Parameter("rule1", "text"), Parameter("rule", "text", repeating=True)),
+        "text",
+        "Return the first value that no resource of the target has yet.",
+    )
+)
 
 
+def _check_iif(arguments: Arguments) -> CallFault | None:
+    condition = arguments[0]
+    if isinstance(condition, Call) and condition.function == "IgnoreFlowIfNullOrEmpty":
+        return CallFault("IgnoreFlowIfNullOrEmpty is not a condition for IIF.", 0)
+    return None
+
+
+def _check_switch(arguments: Arguments) -> CallFault | None:
+    if len(arguments) % 2:
+        return CallFault(
+            "Switch needs a value after each key. The last value is missing.",
+            len(arguments) - 1,
+        )
+    source = arguments[0]
+    if isinstance(source, Call) and source.function in _PRESENCE_FUNCTIONS:
+        return CallFault(
+            f"Switch cannot use {source.function} as its source. Use IIF, or the key"
+            ' "" for a missing value.',
+            0,
+        )
+    return None
+
+
+@TABLE.built(
+    "IIF",
+    Parameter("condition", "boolean"),
+    Parameter("valueIfTrue"),
+    Parameter("valueIfFalse"),
+    gives="any",
+    check=_check_iif,
+)
 def iif(operands: Sequence[Operand | None]) -> Evaluate:
-    """Evaluate only the chosen branch."""
+    """Return one of two values, depending on a condition."""
     condition, if_true, if_false = map(evaluator_of, operands)
 
     def evaluate(attributes: AttributeValues) -> Value:
@@ -54,8 +89,9 @@ def iif(operands: Sequence[Operand | None]) -> Evaluate:
     return evaluate
 
 
+@TABLE.built("Coalesce", Parameter("source", "any", repeating=True), gives="any")
 def coalesce(operands: Sequence[Operand | None]) -> Evaluate:
-    """Return the first value that is neither null nor empty, else the last one."""
+    """Return the first source that has a value, else the last one."""
     *sources, last = map(evaluator_of, operands)
 
     def evaluate(attributes: AttributeValues) -> Value:
@@ -82,8 +118,20 @@ def _make_constant_cases(
     return dict(reversed(list(zip(map(as_text, named), values, strict=True))))
 
 
+@TABLE.built(
+    "Switch",
+    Parameter("source", "text"),
+    Parameter("defaultValue", optional=True),
+    Parameter("key", "text", repeating=True),
+    Parameter("value", repeating=True),
+    gives="any",
+    check=_check_switch,
+)
 def switch(operands: Sequence[Operand | None]) -> Evaluate:
-    """Compare keys with case; null and the empty text have the key ""."""
+    """Return the value whose key equals the source, else the default.
+
+    Keys compare with case; null and the empty text have the key "".
+    """
     source, default = map(evaluator_of, operands[:2])
     keys = operands[2::2]
     values = [evaluator_of(each) for each in operands[3::2]]
@@ -118,6 +166,7 @@ def _as_two_moments(left: Value, right: Value) -> tuple[datetime, datetime] | No
 
 
 def _are_equal(left: Value, right: Value) -> bool:
+    """Compare texts with case; a number equals its text."""
     if not (isinstance(left, str) and isinstance(right, str)):
         pair = _as_two_numbers(left, right) or _as_two_moments(left, right)
         if pair is not None:
@@ -150,100 +199,34 @@ def _build_comparison(holds: Callable[[Value, Value], bool]) -> Build:
     return build
 
 
-def build_equality(*, negated: bool) -> Build:
-    """Build `=` or `<>`; texts compare with case, and a number equals its text."""
-    return _build_comparison(lambda left, right: _are_equal(left, right) is not negated)
+def _are_different(left: Value, right: Value) -> bool:
+    return not _are_equal(left, right)
 
 
-def build_ordering(name: str) -> Build:
-    """Build an ordering of numbers (also as texts), else of dates, else of texts."""
-    holds = _ORDER[name]
+def _make_order(holds: Callable[[Any, Any], bool]) -> Callable[[Value, Value], bool]:
+    """Order numbers (also as texts), else dates, else texts."""
 
     def compare(left: Value, right: Value) -> bool:
         pair = _as_two_numbers(left, right) or _as_two_moments(left, right)
         return holds(*(pair or (as_text(left), as_text(right))))
 
-    return _build_comparison(compare)
+    return compare
 
 
-_COMPARISONS = {
-    "=": ("two values are equal", build_equality(negated=False)),
-    "<>": ("two values differ", build_equality(negated=True)),
-    ">": ("the left value is greater than the right one", build_ordering(">")),
-    ">=": ("the left value is at least the right one", build_ordering(">=")),
-    "<": ("the left value is less than the right one", build_ordering("<")),
-    "<=": ("the left value is at most the right one", build_ordering("<=")),
-}
-
-
-def _check_iif(arguments: Arguments) -> CallFault | None:
-    condition = arguments[0]
-    if isinstance(condition, Call) and condition.function == "IgnoreFlowIfNullOrEmpty":
-        return CallFault("IgnoreFlowIfNullOrEmpty is not a condition for IIF.", 0)
-    return None
-
-
-def _check_switch(arguments: Arguments) -> CallFault | None:
-    if len(arguments) % 2:
-        return CallFault(
-            "Switch needs a value after each key. The last value is missing.",
-            len(arguments) - 1,
+for _operator, _what, _holds in (
+    ("=", "two values are equal", _are_equal),
+    ("<>", "two values differ", _are_different),
+    (">", "the left value is greater than the right one", _make_order(operator.gt)),
+    (">=", "the left value is at least the right one", _make_order(operator.ge)),
+    ("<", "the left value is less than the right one", _make_order(operator.lt)),
+    ("<=", "the left value is at most the right one", _make_order(operator.le)),
+):
+    TABLE.add(
+        Function(
+            _operator,
+            (Parameter("left"), Parameter("right")),
+            "boolean",
+            f"Test whether {_what}.",
+            _build_comparison(_holds),
         )
-    source = arguments[0]
-    if isinstance(source, Call) and source.function in _PRESENCE_FUNCTIONS:
-        return CallFault(
-            f"Switch cannot use {source.function} as its source. Use IIF, or the key"
-            ' "" for a missing value.',
-            0,
-        )
-    return None
-
-
-CHOICE_FUNCTIONS = (
-    *(
-        Function(name, _COMPARED_PAIR, "boolean", f"Test whether {what}.", build)
-        for name, (what, build) in _COMPARISONS.items()
-    ),
-    Function(
-        "Coalesce",
-        (Parameter("source", "any", repeating=True),),
-        "any",
-        "Return the first source that has a value, else the last one.",
-        coalesce,
-    ),
-    Function(
-        "IIF",
-        (
-            Parameter("condition", "boolean"),
-            Parameter("valueIfTrue", "any"),
-            Parameter("valueIfFalse", "any"),
-        ),
-        "any",
-        "Return one of two values, depending on a condition.",
-        iif,
-        check=_check_iif,
-    ),
-    Function(
-        "SelectUniqueValue",
-        (
-            Parameter("rule1", "text"),
-            Parameter("rule", "text", repeating=True),
-        ),
-        "text",
-        "Return the first value that no resource of the target has yet.",
-        None,
-    ),
-    Function(
-        "Switch",
-        (
-            Parameter("source", "text"),
-            Parameter("defaultValue", "any", optional=True),
-            Parameter("key", "text", repeating=True),
-            Parameter("value", "any", repeating=True),
-        ),
-        "any",
-        "Return the value whose key equals the source, else the default.",
-        switch,
-        check=_check_switch,
-    ),
-)
+    )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeVar
 
 from cloudforest.model.program import Expression
 from cloudforest.program.expressions.values import Value, as_text, collect_texts
@@ -21,6 +21,8 @@ ValueKind = Literal[
 that end the flow of an attribute or object.
 """
 Arguments = Sequence[Expression | None]
+OPERATORS = ("=", "<>", ">", ">=", "<", "<=", "&")
+Implementation = TypeVar("Implementation", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,11 @@ class Parameter:
     omitted: bool = False
 
 
+COMPARE_TYPE = Parameter(
+    "compareType", "text", optional=True, choice=("vbBinaryCompare", "vbTextCompare")
+)
+
+
 @dataclass(frozen=True)
 class CallFault:
     """What is wrong with a call.
@@ -86,7 +93,7 @@ class Function:
     parameters: tuple[Parameter, ...]
     gives: ValueKind
     summary: str
-    build: Build | None
+    build: Build | None = None
     impure: bool = False
     bare: bool = False
     check: Check | None = None
@@ -107,6 +114,19 @@ class Function:
     @property
     def maximum(self) -> int | None:
         return None if self.repeat_length else len(self.parameters)
+
+    @property
+    def syntax(self) -> str:
+        """`Name(required, [optional], repeating, …)`, or `left operator right`."""
+        names = [
+            f"[{each.name}]" if each.optional else each.name for each in self.parameters
+        ]
+        if self.name in OPERATORS:
+            return f"{names[0]} {self.name} {names[1]}"
+        if self.bare:
+            return self.name
+        again = ["…"] if self.repeat_length else []
+        return f"{self.name}({', '.join([*names, *again])})"
 
     def parameter_at(self, position: int) -> Parameter:
         """Return the parameter of an argument, which may be a repeated one."""
@@ -194,3 +214,57 @@ def build_per_text(function: Callable[..., str], *, null: Value = None) -> Build
         return evaluate
 
     return build
+
+
+class FunctionTable(dict[str, Function]):
+    """The functions of a module by name, each added beside its implementation.
+
+    The first line of an implementation's docstring is its summary in the reference.
+    """
+
+    def add(self, function: Function) -> None:
+        self[function.name] = function
+
+    def _describe(
+        self, function: Function, make_build: Callable[[Any], Build]
+    ) -> Callable[[Implementation], Implementation]:
+        def add(implementation: Implementation) -> Implementation:
+            summary = (implementation.__doc__ or "").partition("\n")[0]
+            build = make_build(implementation)
+            self.add(replace(function, summary=summary, build=build))
+            return implementation
+
+        return add
+
+    def eager(
+        self,
+        name: str,
+        *parameters: Parameter,
+        gives: ValueKind,
+        impure: bool = False,
+        check: Check | None = None,
+    ) -> Callable[[Implementation], Implementation]:
+        """Add a function of values (see `build_eager`)."""
+        function = Function(name, parameters, gives, "", impure=impure, check=check)
+        return self._describe(function, build_eager)
+
+    def per_text(
+        self, name: str, *parameters: Parameter, null: Value = None
+    ) -> Callable[[Implementation], Implementation]:
+        """Add a function of one text (see `build_per_text`)."""
+        return self._describe(
+            Function(name, parameters, "values", ""),
+            lambda function: build_per_text(function, null=null),
+        )
+
+    def built(
+        self,
+        name: str,
+        *parameters: Parameter,
+        gives: ValueKind,
+        bare: bool = False,
+        check: Check | None = None,
+    ) -> Callable[[Build], Build]:
+        """Add a function that evaluates its arguments itself."""
+        function = Function(name, parameters, gives, "", bare=bare, check=check)
+        return self._describe(function, lambda build: build)

@@ -10,7 +10,9 @@ from cloudforest.program.expressions.function import (
     AttributeValues,
     CallFault,
     Evaluate,
+    FunctionTable,
     Operand,
+    Parameter,
     evaluator_of,
 )
 from cloudforest.program.expressions.regex import (
@@ -45,6 +47,7 @@ _WRONG_MODE = (
     " replacementValue; regexPattern + regexGroupName + replacementAttributeName."
 )
 
+TABLE = FunctionTable()
 Argument = Expression | Operand | None
 Substitution = Callable[[AttributeValues], Substitute]
 
@@ -182,8 +185,23 @@ def _choose_substitution(mode: str, parts: Sequence[Evaluate]) -> Substitution:
             return _prepare_group(parts[PATTERN], parts[GROUP], parts[REPLACEMENT])
 
 
+@TABLE.built(
+    "Replace",
+    Parameter("source", "values"),
+    Parameter("oldValue", "text", optional=True),
+    Parameter("regexPattern", "text", optional=True),
+    Parameter("regexGroupName", "text", optional=True),
+    Parameter("replacementValue", "text", optional=True),
+    Parameter("replacementAttributeName", "text", optional=True),
+    Parameter("template", "text", optional=True),
+    gives="values",
+    check=check_replace,
+)
 def build_replace(operands: Sequence[Operand | None]) -> Evaluate:
-    """Build Replace; constant arguments are prepared once."""
+    """Replace parts of a text, found by text or by regular expression.
+
+    Constant arguments are prepared once.
+    """
     mode = _find_mode(operands) or "text"
     padded = [*operands, *[None] * (TEMPLATE + 1 - len(operands))]
     parts = [evaluator_of(each) for each in padded]

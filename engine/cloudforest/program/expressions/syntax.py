@@ -14,11 +14,11 @@ from cloudforest.program.attributes_read import find_expression_attributes
 from cloudforest.program.expressions.analysis import SELECT_UNIQUE_VALUE
 from cloudforest.program.expressions.catalog import (
     FUNCTIONS,
-    OPERATORS,
     align_arguments,
     find_call_fault,
     make_unknown_function_fault,
 )
+from cloudforest.program.expressions.function import OPERATORS
 from cloudforest.program.expressions.templates import (
     ENVIRONMENT,
     parse_template,

@@ -15,12 +15,15 @@ from cloudforest.model.program import (
     Scalar,
     Template,
 )
-from cloudforest.program.expressions.catalog import OPERATORS
 from cloudforest.program.expressions.evaluate import (
     EvaluationContext,
     compile_expression,
 )
-from cloudforest.program.expressions.function import AttributeValues, Evaluate
+from cloudforest.program.expressions.function import (
+    OPERATORS,
+    AttributeValues,
+    Evaluate,
+)
 from cloudforest.program.expressions.syntax import parse_expression
 from cloudforest.program.expressions.values import Moment, Value
 from cloudforest.program.faults import Ignored, RaisedFault, SyntaxFault, ValueFault
