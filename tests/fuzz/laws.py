@@ -12,10 +12,8 @@ from cloudforest.program.expressions.analysis import (
     find_impure_functions,
     is_constant,
 )
-from cloudforest.program.expressions.evaluate import (
-    EvaluationContext,
-    compile_expression,
-)
+from cloudforest.program.expressions.evaluate import compile_expression
+from cloudforest.program.expressions.function import EvaluationContext
 from cloudforest.program.expressions.regex import TOO_SLOW
 from cloudforest.program.expressions.syntax import parse_expression
 from cloudforest.program.expressions.trial import (

@@ -23,8 +23,7 @@ from cloudforest.program.expressions.catalog import (
     make_unknown_function_fault,
 )
 from cloudforest.program.expressions.date_parsing import as_moment_or_none
-from cloudforest.program.expressions.evaluate import EvaluationContext
-from cloudforest.program.expressions.function import Function
+from cloudforest.program.expressions.function import EvaluationContext, Function
 from cloudforest.program.expressions.trial import (
     TrialResult,
     TrialStep,

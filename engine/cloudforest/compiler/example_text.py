@@ -21,7 +21,7 @@ from cloudforest.program.attributes_read import (
     find_filter_attributes,
 )
 from cloudforest.program.digest import CONSISTENCY_GUID
-from cloudforest.program.expressions.evaluate import EvaluationContext
+from cloudforest.program.expressions.function import EvaluationContext
 
 COMMON_ATTRIBUTES = ("dn", "objectGUID", "mS-DS-ConsistencyGuid")
 """Attributes that every object has, even where no program reads them."""

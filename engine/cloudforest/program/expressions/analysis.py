@@ -65,6 +65,6 @@ def is_constant(expression: Expression) -> bool:
             return not reads
         case Call(function=name, arguments=arguments):
             function = FUNCTIONS.get(name)
-            if function is None or function.impure or function.build is None:
+            if function is None or function.impure or function.contextual:
                 return False
             return all(each is None or is_constant(each) for each in arguments)

@@ -15,9 +15,10 @@ from cloudforest.program.expressions.function import (
     Build,
     CallFault,
     Evaluate,
+    EvaluationContext,
     Function,
     FunctionTable,
-    Operand,
+    Operands,
     Parameter,
     evaluator_of,
 )
@@ -31,17 +32,10 @@ from cloudforest.program.expressions.values import (
     is_empty,
     is_true,
 )
+from cloudforest.program.faults import ValueFault
 
 _PRESENCE_FUNCTIONS = frozenset({"IsPresent", "IsNull", "IsNullOrEmpty"})
 TABLE = FunctionTable()
-TABLE.add(
-    Function(
-        "SelectUniqueValue",
-        (Parameter("rule1", "text"), Parameter("rule", "text", repeating=True)),
-        "text",
-        "Return the first value that no resource of the target has yet.",
-    )
-)
 
 
 def _check_iif(arguments: Arguments) -> CallFault | None:
@@ -75,7 +69,7 @@ def _check_switch(arguments: Arguments) -> CallFault | None:
     gives="any",
     check=_check_iif,
 )
-def iif(operands: Sequence[Operand | None]) -> Evaluate:
+def iif(operands: Operands) -> Evaluate:
     """Return one of two values, depending on a condition."""
     condition, if_true, if_false = map(evaluator_of, operands)
 
@@ -90,7 +84,7 @@ def iif(operands: Sequence[Operand | None]) -> Evaluate:
 
 
 @TABLE.built("Coalesce", Parameter("source", "any", repeating=True), gives="any")
-def coalesce(operands: Sequence[Operand | None]) -> Evaluate:
+def coalesce(operands: Operands) -> Evaluate:
     """Return the first source that has a value, else the last one."""
     *sources, last = map(evaluator_of, operands)
 
@@ -104,7 +98,7 @@ def coalesce(operands: Sequence[Operand | None]) -> Evaluate:
 
 
 def _make_constant_cases(
-    keys: Sequence[Operand | None], values: Sequence[Evaluate]
+    keys: Operands, values: Sequence[Evaluate]
 ) -> dict[str, Evaluate] | None:
     """Return the values by key, if every key is a constant text, else None.
 
@@ -127,7 +121,7 @@ def _make_constant_cases(
     gives="any",
     check=_check_switch,
 )
-def switch(operands: Sequence[Operand | None]) -> Evaluate:
+def switch(operands: Operands) -> Evaluate:
     """Return the value whose key equals the source, else the default.
 
     Keys compare with case; null and the empty text have the key "".
@@ -148,6 +142,32 @@ def switch(operands: Sequence[Operand | None]) -> Evaluate:
         text = as_text(source(attributes))
         matches = (value for key, value in pairs if as_text(key(attributes)) == text)
         return next(matches, default)(attributes)
+
+    return evaluate
+
+
+@TABLE.built(
+    "SelectUniqueValue",
+    Parameter("rule1", "text"),
+    Parameter("rule", "text", repeating=True),
+    gives="text",
+    contextual=True,
+)
+def select_unique_value(operands: Operands, context: EvaluationContext) -> Evaluate:
+    """Return the first value that no resource of the target has yet.
+
+    Here, the context says which values are taken; a mapping asks the target instead.
+    """
+    rules = [each.evaluate for each in operands if each]
+    taken = {each.casefold() for each in context.taken}
+
+    def evaluate(attributes: AttributeValues) -> Value:
+        made = (rule(attributes) for rule in rules)
+        texts = (as_text(each) for each in made if not is_empty(each))
+        free = next((each for each in texts if each.casefold() not in taken), None)
+        if free is None:
+            raise ValueFault("SelectUniqueValue finds no free value.")
+        return free
 
     return evaluate
 
@@ -180,7 +200,7 @@ def _build_comparison(holds: Callable[[Value, Value], bool]) -> Build:
     Only a literal "" compares as the empty text.
     """
 
-    def build(operands: Sequence[Operand | None]) -> Evaluate:
+    def build(operands: Operands) -> Evaluate:
         left, right = map(evaluator_of, operands)
         literal = [each is not None and each.literal for each in operands]
 

@@ -13,9 +13,12 @@ from cloudforest.program.expressions.date_parsing import as_moment, parse_exact_
 from cloudforest.program.expressions.function import (
     Arguments,
     CallFault,
-    Function,
+    Evaluate,
+    EvaluationContext,
     FunctionTable,
+    Operands,
     Parameter,
+    build_fault,
 )
 from cloudforest.program.expressions.values import (
     Moment,
@@ -40,15 +43,15 @@ DATE_TIME_STYLES = (
 """The names of .NET's DateTimeStyles."""
 _INTERVAL = Parameter("interval", "text", choice=INTERVALS)
 TABLE = FunctionTable()
-TABLE.add(
-    Function(
-        "Now",
-        (),
-        "date",
-        "Return the time when the cycle started to evaluate.",
-        impure=True,
-    )
-)
+
+
+@TABLE.built("Now", gives="date", contextual=True, impure=True)
+def now(_operands: Operands, context: EvaluationContext) -> Evaluate:
+    """Return the time when the cycle started to evaluate."""
+    if context.now is None:
+        return build_fault("Now() has no time to return. Set `now:` in the Example.")
+    moment = Moment(context.now)
+    return lambda _attributes: moment
 
 
 @TABLE.eager("CDate", Parameter("expression", "date"), gives="date")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from cloudforest.program.expressions.function import (
     AttributeValues,
     Evaluate,
-    Function,
+    EvaluationContext,
     FunctionTable,
-    Operand,
+    Operands,
     Parameter,
+    build_fault,
     evaluator_of,
 )
 from cloudforest.program.expressions.values import Value, as_text, is_empty
@@ -18,18 +17,18 @@ from cloudforest.program.faults import AttributeIgnored, ObjectIgnored, RaisedFa
 
 ERROR_REASON = "The mapping's Error function rejects this object."
 TABLE = FunctionTable()
-TABLE.add(
-    Function(
-        "DefaultDomain",
-        (),
-        "text",
-        "Return the tenant's default domain (`defaultDomain` of the Tenant).",
+
+
+@TABLE.built("DefaultDomain", gives="text", contextual=True)
+def default_domain(_operands: Operands, _context: EvaluationContext) -> Evaluate:
+    """Return the tenant's default domain (`defaultDomain` of the Tenant)."""
+    return build_fault(
+        "DefaultDomain() has no domain to return. Set `defaultDomain:` in the Tenant."
     )
-)
 
 
 @TABLE.built("IgnoreAttributeFlow", gives="nothing", bare=True)
-def ignore_attribute(_operands: Sequence[Operand | None]) -> Evaluate:
+def ignore_attribute(_operands: Operands) -> Evaluate:
     """Skip the attribute: its value in the target stays unchanged."""
 
     def evaluate(_attributes: AttributeValues) -> Value:
@@ -39,7 +38,7 @@ def ignore_attribute(_operands: Sequence[Operand | None]) -> Evaluate:
 
 
 @TABLE.built("IgnoreObjectFlow", gives="nothing", bare=True)
-def ignore_object(_operands: Sequence[Operand | None]) -> Evaluate:
+def ignore_object(_operands: Operands) -> Evaluate:
     """Skip the object: it is neither created nor changed."""
 
     def evaluate(_attributes: AttributeValues) -> Value:
@@ -57,7 +56,7 @@ def ignore_if_empty(value: Value) -> Value:
 
 
 @TABLE.built("Error", Parameter("message", "text"), gives="nothing")
-def raise_error(operands: Sequence[Operand | None]) -> Evaluate:
+def raise_error(operands: Operands) -> Evaluate:
     """Reject the object, with a message as the reason.
 
     The reason is a constant message only, because a computed one may contain values.

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 from cloudforest.model.program import Expression
 from cloudforest.program.expressions.values import Value, as_text, collect_texts
+from cloudforest.program.faults import ValueFault
 
 AttributeValues = Mapping[str, Value]
 """Directory attributes by name in lower case (see `evaluate.prepare_attributes`)."""
@@ -38,7 +41,23 @@ class Operand:
     literal: bool = False
 
 
-Build = Callable[[Sequence[Operand | None]], Evaluate]
+@dataclass(frozen=True)
+class EvaluationContext:
+    """What expressions know apart from the object.
+
+    `now` is the result of Now; without it, Now is a fault. `taken` are values that
+    SelectUniqueValue must not choose; they compare without case. `watcher` is called
+    with each compiled part; its result is evaluated instead of the part.
+    """
+
+    now: datetime | None = None
+    taken: frozenset[str] = frozenset()
+    watcher: Callable[[Expression, Evaluate], Evaluate] | None = None
+
+
+NO_CONTEXT = EvaluationContext()
+Operands = Sequence[Operand | None]
+Build = Callable[[Operands], Evaluate]
 
 
 @dataclass(frozen=True)
@@ -84,16 +103,17 @@ class Function:
     """One function of the language.
 
     `build` is called once per expression, with compiled arguments, or None for empty
-    ones; without it, `evaluate` implements the function. An `impure` function may
-    return another value for the same object. `check` finds faults beyond the arguments'
-    kinds. A `bare` function needs no parentheses.
+    ones; a `contextual` function also gets the context. An `impure` function may return
+    another value for the same object. `check` finds faults beyond the arguments' kinds.
+    A `bare` function needs no parentheses.
     """
 
     name: str
     parameters: tuple[Parameter, ...]
     gives: ValueKind
     summary: str
-    build: Build | None = None
+    build: Callable[..., Evaluate]
+    contextual: bool = False
     impure: bool = False
     bare: bool = False
     check: Check | None = None
@@ -137,6 +157,13 @@ class Function:
         return self.parameters[first + (position - first) % self.repeat_length]
 
 
+def build_fault(reason: str) -> Evaluate:
+    def evaluate(_attributes: AttributeValues) -> Value:
+        raise ValueFault(reason)
+
+    return evaluate
+
+
 def _evaluate_to_null(_attributes: AttributeValues) -> Value:
     return None
 
@@ -145,7 +172,7 @@ def evaluator_of(operand: Operand | None) -> Evaluate:
     return _evaluate_to_null if operand is None else operand.evaluate
 
 
-def _evaluate_constants(operands: Sequence[Operand | None]) -> tuple[Value, ...] | None:
+def _evaluate_constants(operands: Operands) -> tuple[Value, ...] | None:
     """Return the values of the arguments if all are constant, else None."""
     if all(each is None or each.constant for each in operands):
         return tuple(evaluator_of(each)({}) for each in operands)
@@ -158,7 +185,7 @@ def build_eager(function: Callable[..., Value]) -> Build:
     If all arguments after the first are constant, they are evaluated once.
     """
 
-    def build(operands: Sequence[Operand | None]) -> Evaluate:
+    def build(operands: Operands) -> Evaluate:
         rest = _evaluate_constants(operands[1:])
         match [evaluator_of(each) for each in operands]:
             case [a]:
@@ -199,7 +226,7 @@ def build_per_text(function: Callable[..., str], *, null: Value = None) -> Build
     apply = _apply_to_each(function, null)
     general = build_eager(apply)
 
-    def build(operands: Sequence[Operand | None]) -> Evaluate:
+    def build(operands: Operands) -> Evaluate:
         rest = _evaluate_constants(operands[1:])
         if rest is None:
             return general(operands)
@@ -225,46 +252,35 @@ class FunctionTable(dict[str, Function]):
     def add(self, function: Function) -> None:
         self[function.name] = function
 
-    def _describe(
-        self, function: Function, make_build: Callable[[Any], Build]
+    def _add(
+        self,
+        describe: Callable[[str, Build], Function],
+        make_build: Callable[[Any], Build],
     ) -> Callable[[Implementation], Implementation]:
         def add(implementation: Implementation) -> Implementation:
             summary = (implementation.__doc__ or "").partition("\n")[0]
-            build = make_build(implementation)
-            self.add(replace(function, summary=summary, build=build))
+            self.add(describe(summary, make_build(implementation)))
             return implementation
 
         return add
 
     def eager(
-        self,
-        name: str,
-        *parameters: Parameter,
-        gives: ValueKind,
-        impure: bool = False,
-        check: Check | None = None,
+        self, name: str, *parameters: Parameter, gives: ValueKind, **traits: Any
     ) -> Callable[[Implementation], Implementation]:
         """Add a function of values (see `build_eager`)."""
-        function = Function(name, parameters, gives, "", impure=impure, check=check)
-        return self._describe(function, build_eager)
+        function = partial(Function, name, parameters, gives, **traits)
+        return self._add(function, build_eager)
 
     def per_text(
         self, name: str, *parameters: Parameter, null: Value = None
     ) -> Callable[[Implementation], Implementation]:
         """Add a function of one text (see `build_per_text`)."""
-        return self._describe(
-            Function(name, parameters, "values", ""),
-            lambda function: build_per_text(function, null=null),
-        )
+        function = partial(Function, name, parameters, "values")
+        return self._add(function, partial(build_per_text, null=null))
 
     def built(
-        self,
-        name: str,
-        *parameters: Parameter,
-        gives: ValueKind,
-        bare: bool = False,
-        check: Check | None = None,
-    ) -> Callable[[Build], Build]:
-        """Add a function that evaluates its arguments itself."""
-        function = Function(name, parameters, gives, "", bare=bare, check=check)
-        return self._describe(function, lambda build: build)
+        self, name: str, *parameters: Parameter, gives: ValueKind, **traits: Any
+    ) -> Callable[[Implementation], Implementation]:
+        """Add a function that compiles its own evaluator."""
+        function = partial(Function, name, parameters, gives, **traits)
+        return self._add(function, lambda build: build)

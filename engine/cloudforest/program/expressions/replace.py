@@ -12,6 +12,7 @@ from cloudforest.program.expressions.function import (
     Evaluate,
     FunctionTable,
     Operand,
+    Operands,
     Parameter,
     evaluator_of,
 )
@@ -197,7 +198,7 @@ def _choose_substitution(mode: str, parts: Sequence[Evaluate]) -> Substitution:
     gives="values",
     check=check_replace,
 )
-def build_replace(operands: Sequence[Operand | None]) -> Evaluate:
+def build_replace(operands: Operands) -> Evaluate:
     """Replace parts of a text, found by text or by regular expression.
 
     Constant arguments are prepared once.

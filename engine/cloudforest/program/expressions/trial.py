@@ -15,14 +15,12 @@ from cloudforest.model.program import (
     Scalar,
     Template,
 )
-from cloudforest.program.expressions.evaluate import (
-    EvaluationContext,
-    compile_expression,
-)
+from cloudforest.program.expressions.evaluate import compile_expression
 from cloudforest.program.expressions.function import (
     OPERATORS,
     AttributeValues,
     Evaluate,
+    EvaluationContext,
 )
 from cloudforest.program.expressions.syntax import parse_expression
 from cloudforest.program.expressions.values import Moment, Value

@@ -12,12 +12,15 @@ from cloudforest.model.program import AttributeProgram, Call, CompiledAttributeM
 from cloudforest.model.source import FlatResource, MatchValue, SourceObject
 from cloudforest.program.expressions.analysis import SELECT_UNIQUE_VALUE
 from cloudforest.program.expressions.evaluate import (
-    NO_CONTEXT,
-    EvaluationContext,
     compile_evaluator,
     prepare_attributes,
 )
-from cloudforest.program.expressions.function import AttributeValues, Evaluate
+from cloudforest.program.expressions.function import (
+    NO_CONTEXT,
+    AttributeValues,
+    Evaluate,
+    EvaluationContext,
+)
 from cloudforest.program.expressions.values import as_items, as_text, is_empty
 from cloudforest.program.faults import AttributeIgnored, MappingFault, ValueFault
 from cloudforest.program.mapping.types import make_converter
