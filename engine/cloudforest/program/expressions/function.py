@@ -207,23 +207,20 @@ def build_eager(function: Callable[..., Value]) -> Build:
     return build
 
 
-def _apply_to_each(function: Callable[..., str], null: Value) -> Callable[..., Value]:
-    def apply(source: Value, *rest: Value) -> Value:
-        if source is None:
-            return null
-        if isinstance(source, tuple):
-            return collect_texts(function(as_text(each), *rest) for each in source)
-        return function(as_text(source), *rest)
-
-    return apply
+def apply_to_texts(
+    function: Callable[..., str], null: Value, source: Value, *rest: Value
+) -> Value:
+    """Apply a function to a text, or to each of several; `null` replaces null."""
+    if source is None:
+        return null
+    if isinstance(source, tuple):
+        return collect_texts(function(as_text(each), *rest) for each in source)
+    return function(as_text(source), *rest)
 
 
 def build_per_text(function: Callable[..., str], *, null: Value = None) -> Build:
-    """Build a function of the first argument's text, or of each of its texts.
-
-    `null` is the result for null.
-    """
-    apply = _apply_to_each(function, null)
+    """Build a function of the first argument (see `apply_to_texts`)."""
+    apply = partial(apply_to_texts, function, null)
     general = build_eager(apply)
 
     def build(operands: Operands) -> Evaluate:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
-from typing import Literal
 
 import regex
 
@@ -17,10 +16,17 @@ from cloudforest.program.expressions.regex_syntax import (
 from cloudforest.program.expressions.values import MAX_TEXT_LENGTH, require_length
 from cloudforest.program.faults import ValueFault
 
-ReplacementPart = str | tuple[Literal["group", "before", "after", "all"], int]
-"""A text, or a part of the match to insert; only `group` has a number."""
+ReplacementPart = str | Callable[[regex.Match[str]], str]
+"""A text, or a part of the match to insert."""
 
 _REFERENCE = re.compile(r"\$(?:\{(\w+)\}|([0-9]{1,9})|([$&+_`']))")
+_SIGNS: dict[str, ReplacementPart] = {
+    "$": "$",
+    "&": lambda match: match[0],
+    "`": lambda match: match.string[: match.start()],
+    "'": lambda match: match.string[match.end() :],
+    "_": lambda match: match.string,
+}
 FIRST_TIMEOUT = 1.0
 """Processor seconds that a pattern may spend on one value, at first.
 
@@ -55,28 +61,12 @@ def _find_group(named: str, pattern: regex.Pattern[str]) -> int | None:
     return numbers[number] if number < len(numbers) else None
 
 
-def _translate_sign(sign: str, pattern: regex.Pattern[str]) -> ReplacementPart:
-    match sign:
-        case "$":
-            return "$"
-        case "&":
-            return ("group", 0)
-        case "+":
-            return ("group", number_groups(pattern)[-1])
-        case "`":
-            return ("before", 0)
-        case "'":
-            return ("after", 0)
-        case _:
-            return ("all", 0)
-
-
 def _make_part(found: re.Match[str], pattern: regex.Pattern[str]) -> ReplacementPart:
     name, digits, sign = found.groups()
-    if sign:
-        return _translate_sign(sign, pattern)
-    group = _find_group(name or digits, pattern)
-    return found[0] if group is None else ("group", group)
+    if sign in _SIGNS:
+        return _SIGNS[sign]
+    group = number_groups(pattern)[-1] if sign else _find_group(name or digits, pattern)
+    return found[0] if group is None else lambda match: match[group] or ""
 
 
 def parse_replacement(
@@ -191,21 +181,6 @@ def _make_timed_substitute(
     return substitute
 
 
-def _replacement_text(part: ReplacementPart, found: regex.Match[str]) -> str:
-    """Return the text of one part of a replacement."""
-    match part:
-        case str():
-            return part
-        case "before", _:
-            return found.string[: found.start()]
-        case "after", _:
-            return found.string[found.end() :]
-        case "all", _:
-            return found.string
-        case _, group:
-            return found[group] or ""
-
-
 def make_substitution(
     pattern: regex.Pattern[str], replacement: str, time_limit: MatchTimeLimit
 ) -> Substitute:
@@ -213,7 +188,7 @@ def make_substitution(
     parts = parse_replacement(replacement, pattern)
 
     def expand(found: regex.Match[str]) -> str:
-        texts = [_replacement_text(each, found) for each in parts]
+        texts = [each if isinstance(each, str) else each(found) for each in parts]
         require_length(sum(map(len, texts)))
         return "".join(texts)
 

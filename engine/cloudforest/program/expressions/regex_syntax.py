@@ -178,25 +178,25 @@ def _translate_escape(found: re.Match[str]) -> str | None:
     return None
 
 
+def _renumber(name: str, numbers: Sequence[int]) -> str:
+    """Return the number of a group in `regex`; `numbers` are in .NET's order."""
+    return str(numbers[int(name)]) if int(name) < len(numbers) else name
+
+
 def _translate_reference(source: str, name: str, numbers: Sequence[int]) -> str:
-    """Refer to a group; `numbers` are its numbers in `regex`, in .NET's order."""
     if not name.isdecimal():
         return f"(?P={name})"
     if not numbers:
         return "(?:)"
-    known = int(name) < len(numbers)
-    if len(name) > 1 and not known:
+    if len(name) > 1 and int(name) >= len(numbers):
         return source
-    return f"\\g<{numbers[int(name)] if known else name}>"
+    return f"\\g<{_renumber(name, numbers)}>"
 
 
 def _translate_condition(name: str, numbers: Sequence[int]) -> str:
     if not name.isdecimal():
         return f"(?({name})"
-    if not numbers:
-        return "(?(?=)"
-    known = int(name) < len(numbers)
-    return f"(?({numbers[int(name)] if known else name})"
+    return f"(?({_renumber(name, numbers)})" if numbers else "(?(?=)"
 
 
 def _translate_group(found: re.Match[str], numbers: Sequence[int]) -> str | None:
