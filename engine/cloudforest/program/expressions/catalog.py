@@ -79,14 +79,12 @@ def align_arguments(
 ) -> tuple[tuple[Expression | None, ...], tuple[T, ...]]:
     """Return arguments and their places, with an empty one for an omitted argument."""
     parameters = FUNCTIONS[name].parameters if name in FUNCTIONS else ()
-    left_out = [index for index, each in enumerate(parameters) if each.omitted]
-    if not left_out or len(arguments) != len(parameters) - 1:
-        return tuple(arguments), tuple(places)
-    at = left_out[0]
-    return (
-        (*arguments[:at], None, *arguments[at:]),
-        (*places[:at], gap, *places[at:]),
-    )
+    aligned, located = list(arguments), list(places)
+    for at, each in enumerate(parameters):
+        if each.omitted and len(arguments) == len(parameters) - 1:
+            aligned.insert(at, None)
+            located.insert(at, gap)
+    return tuple(aligned), tuple(located)
 
 
 def _find_literal_need(parameter: Parameter, value: Scalar) -> str | None:
@@ -97,14 +95,10 @@ def _find_literal_need(parameter: Parameter, value: Scalar) -> str | None:
     match parameter.kind:
         case "number" if as_quoted_number_or_none(value) is None:
             return "a number"
-        case "date" if not _may_be_date(value):
+        case "date" if as_moment_or_none(value) is None:
             return "a date"
         case _:
             return None
-
-
-def _may_be_date(value: Scalar) -> bool:
-    return isinstance(value, str) and as_moment_or_none(value) is not None
 
 
 def _find_need(
@@ -124,19 +118,16 @@ def _find_need(
 def _find_argument_fault(function: Function, arguments: Arguments) -> CallFault | None:
     for position, each in enumerate(arguments):
         parameter = function.parameter_at(position)
-        if each is None:
-            if not parameter.optional and position < function.minimum:
-                return CallFault(
-                    f'{function.name} needs the argument "{parameter.name}", which is'
-                    " empty.",
-                    position,
-                )
-            continue
-        needed = _find_need(function, parameter, each)
+        what, needed = f'argument "{parameter.name}"', None
+        if each is not None:
+            needed = _find_need(function, parameter, each)
+        elif not parameter.optional and position < function.minimum:
+            return CallFault(
+                f"{function.name} needs the {what}, which is empty.", position
+            )
         if needed is not None:
             return CallFault(
-                f'The argument "{parameter.name}" of {function.name} must be {needed}.',
-                position,
+                f"The {what} of {function.name} must be {needed}.", position
             )
     return None
 

@@ -10,6 +10,7 @@ from typing import Any
 from cloudforest.model.program import Call
 from cloudforest.program.expressions.date_parsing import as_moment_or_none
 from cloudforest.program.expressions.function import (
+    EMPTY,
     Arguments,
     AttributeValues,
     Build,
@@ -20,7 +21,6 @@ from cloudforest.program.expressions.function import (
     FunctionTable,
     Operands,
     Parameter,
-    evaluator_of,
 )
 from cloudforest.program.expressions.values import (
     FALSE,
@@ -71,7 +71,7 @@ def _check_switch(arguments: Arguments) -> CallFault | None:
 )
 def iif(operands: Operands) -> Evaluate:
     """Return one of two values, depending on a condition."""
-    condition, if_true, if_false = map(evaluator_of, operands)
+    condition, if_true, if_false = (each.evaluate for each in operands)
 
     def evaluate(attributes: AttributeValues) -> Value:
         return (
@@ -86,7 +86,7 @@ def iif(operands: Operands) -> Evaluate:
 @TABLE.built("Coalesce", Parameter("source", "any", repeating=True), gives="any")
 def coalesce(operands: Operands) -> Evaluate:
     """Return the first source that has a value, else the last one."""
-    *sources, last = map(evaluator_of, operands)
+    *sources, last = (each.evaluate for each in operands)
 
     def evaluate(attributes: AttributeValues) -> Value:
         for each in sources:
@@ -104,9 +104,9 @@ def _make_constant_cases(
 
     The first of several equal keys counts.
     """
-    if not all(each is None or each.constant for each in keys):
+    if not all(each.constant for each in keys):
         return None
-    named = [evaluator_of(each)({}) for each in keys]
+    named = [each.evaluate({}) for each in keys]
     if any(isinstance(each, tuple) for each in named):
         return None
     return dict(reversed(list(zip(map(as_text, named), values, strict=True))))
@@ -126,9 +126,9 @@ def switch(operands: Operands) -> Evaluate:
 
     Keys compare with case; null and the empty text have the key "".
     """
-    source, default = map(evaluator_of, operands[:2])
+    source, default = (each.evaluate for each in operands[:2])
     keys = operands[2::2]
-    values = [evaluator_of(each) for each in operands[3::2]]
+    values = [each.evaluate for each in operands[3::2]]
 
     cases = _make_constant_cases(keys, values)
     if cases is not None:
@@ -136,7 +136,7 @@ def switch(operands: Operands) -> Evaluate:
             attributes
         )
 
-    pairs = list(zip(map(evaluator_of, keys), values, strict=True))
+    pairs = list(zip((each.evaluate for each in keys), values, strict=True))
 
     def evaluate(attributes: AttributeValues) -> Value:
         text = as_text(source(attributes))
@@ -158,7 +158,7 @@ def select_unique_value(operands: Operands, context: EvaluationContext) -> Evalu
 
     Here, the context says which values are taken; a mapping asks the target instead.
     """
-    rules = [each.evaluate for each in operands if each]
+    rules = [each.evaluate for each in operands if each is not EMPTY]
     taken = {each.casefold() for each in context.taken}
 
     def evaluate(attributes: AttributeValues) -> Value:
@@ -201,8 +201,8 @@ def _build_comparison(holds: Callable[[Value, Value], bool]) -> Build:
     """
 
     def build(operands: Operands) -> Evaluate:
-        left, right = map(evaluator_of, operands)
-        literal = [each is not None and each.literal for each in operands]
+        left, right = (each.evaluate for each in operands)
+        literal = [each.literal for each in operands]
 
         def evaluate(attributes: AttributeValues) -> Value:
             first, second = left(attributes), right(attributes)

@@ -17,6 +17,7 @@ from cloudforest.model.program import (
 from cloudforest.program.expressions.analysis import is_constant
 from cloudforest.program.expressions.catalog import FUNCTIONS, find_call_fault
 from cloudforest.program.expressions.function import (
+    EMPTY,
     NO_CONTEXT,
     Evaluate,
     EvaluationContext,
@@ -53,13 +54,13 @@ def _compile_constant(value: Scalar) -> Evaluate:
 
 def _compile_operand(
     argument: Expression | None, context: EvaluationContext
-) -> Operand | None:
+) -> Operand:
     """Compile an argument, and evaluate a constant one now.
 
     If that raises a fault, every object gets it later.
     """
     if argument is None:
-        return None
+        return EMPTY
     evaluate = compile_evaluator(argument, context)
     if isinstance(argument, Constant):
         return Operand(evaluate, constant=True, literal=True)

@@ -10,7 +10,6 @@ from cloudforest.program.expressions.function import (
     Operands,
     Parameter,
     build_fault,
-    evaluator_of,
 )
 from cloudforest.program.expressions.values import Value, as_text, is_empty
 from cloudforest.program.faults import AttributeIgnored, ObjectIgnored, RaisedFault
@@ -61,8 +60,8 @@ def raise_error(operands: Operands) -> Evaluate:
 
     The reason is a constant message only, because a computed one may contain values.
     """
-    message = evaluator_of(operands[0])
-    constant = operands[0] is not None and operands[0].constant
+    message = operands[0].evaluate
+    constant = operands[0].constant
 
     def evaluate(attributes: AttributeValues) -> Value:
         text = as_text(message(attributes))

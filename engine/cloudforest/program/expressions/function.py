@@ -55,8 +55,10 @@ class EvaluationContext:
     watcher: Callable[[Expression, Evaluate], Evaluate] | None = None
 
 
+EMPTY = Operand(lambda _attributes: None, constant=True)
+"""An empty argument."""
 NO_CONTEXT = EvaluationContext()
-Operands = Sequence[Operand | None]
+Operands = Sequence[Operand]
 Build = Callable[[Operands], Evaluate]
 
 
@@ -102,10 +104,10 @@ Check = Callable[[Arguments], CallFault | None]
 class Function:
     """One function of the language.
 
-    `build` is called once per expression, with compiled arguments, or None for empty
-    ones; a `contextual` function also gets the context. An `impure` function may return
-    another value for the same object. `check` finds faults beyond the arguments' kinds.
-    A `bare` function needs no parentheses.
+    `build` is called once per expression, with compiled arguments; a `contextual`
+    function also gets the context. An `impure` function may return another value for
+    the same object. `check` finds faults beyond the arguments' kinds. A `bare` function
+    needs no parentheses.
     """
 
     name: str
@@ -164,19 +166,10 @@ def build_fault(reason: str) -> Evaluate:
     return evaluate
 
 
-def _evaluate_to_null(_attributes: AttributeValues) -> Value:
-    return None
-
-
-def evaluator_of(operand: Operand | None) -> Evaluate:
-    return _evaluate_to_null if operand is None else operand.evaluate
-
-
 def _evaluate_constants(operands: Operands) -> tuple[Value, ...] | None:
     """Return the values of the arguments if all are constant, else None."""
-    if all(each is None or each.constant for each in operands):
-        return tuple(evaluator_of(each)({}) for each in operands)
-    return None
+    is_constant = all(each.constant for each in operands)
+    return tuple(each.evaluate({}) for each in operands) if is_constant else None
 
 
 def build_eager(function: Callable[..., Value]) -> Build:
@@ -187,7 +180,7 @@ def build_eager(function: Callable[..., Value]) -> Build:
 
     def build(operands: Operands) -> Evaluate:
         rest = _evaluate_constants(operands[1:])
-        match [evaluator_of(each) for each in operands]:
+        match [each.evaluate for each in operands]:
             case [a]:
                 return lambda attributes: function(a(attributes))
             case [a, _] if rest is not None:
@@ -227,7 +220,7 @@ def build_per_text(function: Callable[..., str], *, null: Value = None) -> Build
         rest = _evaluate_constants(operands[1:])
         if rest is None:
             return general(operands)
-        first = evaluator_of(operands[0])
+        first = operands[0].evaluate
 
         def evaluate(attributes: AttributeValues) -> Value:
             source = first(attributes)

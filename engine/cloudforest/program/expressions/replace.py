@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from cloudforest.model.program import Constant, Expression
 from cloudforest.program.expressions.function import (
+    EMPTY,
     Arguments,
     AttributeValues,
     CallFault,
@@ -17,7 +18,6 @@ from cloudforest.program.expressions.function import (
     Parameter,
     apply_to_texts,
     build_per_text,
-    evaluator_of,
 )
 from cloudforest.program.expressions.regex import (
     MatchTimeLimit,
@@ -56,7 +56,7 @@ Argument = Expression | Operand | None
 
 def _is_given(position: int, argument: Argument) -> bool:
     """Tell whether an argument is given; an empty text is one only as replacement."""
-    if argument is None:
+    if argument is None or argument is EMPTY:
         return False
     if isinstance(argument, Operand):
         is_blank = argument.literal and argument.evaluate({}) == ""
@@ -163,8 +163,8 @@ def build_replace(operands: Operands) -> Evaluate:
     Constant arguments are prepared once.
     """
     mode = _find_mode(operands) or "text"
-    padded = [*operands, *[None] * (TEMPLATE + 1 - len(operands))]
-    parts = [evaluator_of(each) for each in padded]
+    padded = [*operands, *[EMPTY] * (TEMPLATE + 1 - len(operands))]
+    parts = [each.evaluate for each in padded]
     if mode == "other":
         return _build_from_other(parts)
     time_limit = MatchTimeLimit()
@@ -178,7 +178,7 @@ def build_replace(operands: Operands) -> Evaluate:
         value = parts[SOURCE](attributes)
         return apply_to_texts(prepare(attributes), None, value)
 
-    if all(each is None or each.constant for each in operands[OLD:]):
+    if all(each.constant for each in operands[OLD:]):
         with suppress(ValueFault):  # raised again for each object
             return build_per_text(prepare({}))(operands[:OLD])
     return evaluate
