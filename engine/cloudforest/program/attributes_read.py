@@ -28,13 +28,8 @@ def find_expression_attributes(expression: Expression) -> frozenset[str]:
         case Attribute(name=name):
             return frozenset({name.lower()})
         case Call(arguments=arguments):
-            return frozenset[str]().union(
-                *(
-                    find_expression_attributes(each)
-                    for each in arguments
-                    if each is not None
-                )
-            )
+            given = (each for each in arguments if each is not None)
+            return frozenset[str]().union(*map(find_expression_attributes, given))
         case Template(reads=reads):
             return frozenset(name.lower() for name in reads)
 

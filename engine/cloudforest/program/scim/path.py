@@ -26,14 +26,8 @@ _CORE_NAMES = (
 _SPELLING_BY_LOWER = {name.lower(): name for name in _CORE_NAMES.split()}
 MULTI_VALUED_ATTRIBUTES = frozenset(
     (
-        "addresses",
-        "emails",
-        "entitlements",
-        "ims",
-        "phoneNumbers",
-        "photos",
-        "roles",
-        "x509Certificates",
+        *("addresses", "emails", "entitlements", "ims", "phoneNumbers", "photos"),
+        *("roles", "x509Certificates"),
     )
 )
 """Multi-valued complex attributes of the core schema."""

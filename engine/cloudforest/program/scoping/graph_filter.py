@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 from cloudforest.base.values import Value
 from cloudforest.model.program import And, Compare, Filter, Not, Or, Present, ValuePath
 from cloudforest.program.ad_schema import FILETIME_ATTRIBUTES, INTEGER_ATTRIBUTES
 from cloudforest.program.faults import SyntaxFault
+from cloudforest.program.scoping.filter_syntax import join_filters
 from cloudforest.program.scoping.predicates import is_moment
 
 IS_NULL, IS_NOT_NULL = "IS NULL", "IS NOT NULL"
@@ -59,14 +60,11 @@ def filter_to_graph(
 
     Raises SyntaxFault if Graph has no equivalent.
     """
-    groups = dict.fromkeys(
-        map(_simplify_group, _find_alternatives(tree, spelling, negated=False))
-    )
-    if None in groups:
-        del groups[None]
-    if not groups:
+    groups = map(_simplify_group, _find_alternatives(tree, spelling, negated=False))
+    possible = tuple(dict.fromkeys(each for each in groups if each is not None))
+    if not possible:
         raise SyntaxFault("The filter is never true, and Graph cannot express that.")
-    return tuple(each for each in groups if each is not None)
+    return possible
 
 
 def _find_alternatives(
@@ -118,12 +116,11 @@ def _make_clauses(
 ) -> Iterator[GraphClause]:
     name = spelling(tree.attribute)
     negated ^= tree.operator == "ne"
-    if tree.operator in _PATTERN_FORMATS and tree.value == "":
-        # Every value starts and ends with the empty text.
-        yield GraphClause(attribute=name, operator=IS_NULL if negated else IS_NOT_NULL)
-        return
-    if tree.value is None:
-        yield GraphClause(attribute=name, operator=IS_NOT_NULL if negated else IS_NULL)
+    # Every value starts and ends with the empty text.
+    matches_all = tree.operator in _PATTERN_FORMATS and tree.value == ""
+    if matches_all or tree.value is None:
+        operator = IS_NULL if negated is matches_all else IS_NOT_NULL
+        yield GraphClause(attribute=name, operator=operator)
         return
     operator, values = _find_operator(tree, negated=negated)
     if negated:
@@ -133,12 +130,9 @@ def _make_clauses(
 
 def _is_spelled_otherwise(tree: Compare) -> bool:
     """Tell whether a directory may spell the compared number in another way."""
-    if isinstance(tree.value, str):
-        return False
-    return (
-        isinstance(tree.value, float)
-        or tree.attribute not in INTEGER_ATTRIBUTES | FILETIME_ATTRIBUTES
-    )
+    if not isinstance(tree.value, int):
+        return isinstance(tree.value, float)
+    return tree.attribute not in INTEGER_ATTRIBUTES | FILETIME_ATTRIBUTES
 
 
 def _find_operator(tree: Compare, *, negated: bool) -> tuple[str, tuple[str, ...]]:
@@ -177,18 +171,14 @@ def _find_operator(tree: Compare, *, negated: bool) -> tuple[str, tuple[str, ...
 def _simplify_group(group: ClauseGroup) -> ClauseGroup | None:
     """Drop redundant clauses; None: the group is never true."""
     null = {each.attribute for each in group if each.operator == IS_NULL}
+    present = {each.attribute for each in group if each.operator == IS_NOT_NULL}
     compared = {
         each.attribute for each in group if each.operator not in {IS_NULL, IS_NOT_NULL}
     }
-    present = {each.attribute for each in group if each.operator != IS_NULL}
-    if null & present:
+    if null & (present | compared):
         return None
-    kept = (
-        each
-        for each in group
-        if not (each.operator == IS_NOT_NULL and each.attribute in compared)
-    )
-    return tuple(dict.fromkeys(kept))
+    redundant = {GraphClause(attribute=each, operator=IS_NOT_NULL) for each in compared}
+    return tuple(each for each in dict.fromkeys(group) if each not in redundant)
 
 
 def filter_from_graph(groups: Sequence[ClauseGroup]) -> Filter | None:
@@ -197,15 +187,12 @@ def filter_from_graph(groups: Sequence[ClauseGroup]) -> Filter | None:
     Attribute names keep their spelling. Raises SyntaxFault for a clause without an
     equivalent.
     """
-    alternatives = tuple(_join(And, map(_convert_clause, each)) for each in groups)
-    return _join(Or, alternatives) if alternatives else None
-
-
-def _join(kind: type[And | Or], operands: Iterable[Filter]) -> Filter:
-    joined = tuple(operands)
-    if not joined:
-        raise SyntaxFault("A group without clauses selects every object.")
-    return joined[0] if len(joined) == 1 else kind(operands=joined)
+    alternatives = []
+    for each in groups:
+        if not each:
+            raise SyntaxFault("A group without clauses selects every object.")
+        alternatives.append(join_filters(And, map(_convert_clause, each)))
+    return join_filters(Or, alternatives) if alternatives else None
 
 
 def _make_refusal(clause: GraphClause, reason: str) -> SyntaxFault:
