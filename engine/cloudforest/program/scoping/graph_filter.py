@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
@@ -78,9 +79,15 @@ def _find_alternatives(
             parts = [
                 _find_alternatives(each, spelling, negated=negated) for each in operands
             ]
-            if isinstance(tree, Or) is not negated:
-                return _require_few_groups(list(itertools.chain(*parts)))
-            return _multiply(parts)
+            joins = isinstance(tree, Or) is not negated
+            if (sum if joins else math.prod)(map(len, parts)) > MAX_GROUPS:
+                raise SyntaxFault(
+                    f"The filter needs more than {MAX_GROUPS} groups in Graph. Nest"
+                    " fewer alternatives."
+                )
+            if joins:
+                return list(itertools.chain(*parts))
+            return [tuple(itertools.chain(*each)) for each in itertools.product(*parts)]
         case Present(attribute=name):
             operator = IS_NULL if negated else IS_NOT_NULL
             return [(GraphClause(attribute=spelling(name), operator=operator),)]
@@ -91,24 +98,6 @@ def _find_alternatives(
                 "Graph has no equivalent for several conditions on one value of"
                 f" {spelling(name)} […]."
             )
-
-
-def _require_few_groups(groups: list[ClauseGroup]) -> list[ClauseGroup]:
-    if len(groups) > MAX_GROUPS:
-        raise SyntaxFault(
-            f"The filter needs more than {MAX_GROUPS} groups in Graph. Nest fewer"
-            " alternatives."
-        )
-    return groups
-
-
-def _multiply(parts: list[list[ClauseGroup]]) -> list[ClauseGroup]:
-    groups: list[ClauseGroup] = [()]
-    for part in parts:
-        groups = _require_few_groups(
-            [(*one, *other) for one in groups for other in part]
-        )
-    return groups
 
 
 def _make_clauses(
@@ -157,9 +146,8 @@ def _find_operator(tree: Compare, *, negated: bool) -> tuple[str, tuple[str, ...
         return ("NOT EQUALS" if negated else "EQUALS"), (str(tree.value),)
     if operator in {"co", "ew"}:
         return ("Includes" if operator == "co" else "ENDS_WITH"), (str(tree.value),)
-    found = next(
-        (key for key, each in NUMBER_OPERATORS.items() if each == operator), None
-    )
+    names: dict[str, str] = {each: key for key, each in NUMBER_OPERATORS.items()}
+    found = names.get(operator)
     if found is None or negated or not isinstance(tree.value, int):
         raise SyntaxFault(
             f"Graph has no operator for {'not ' * negated}{tree.attribute} {operator}."
