@@ -21,14 +21,12 @@ def select_attributes_to_read(program: JobProgram) -> dict[ObjectType, tuple[str
 
     The agent also reads what only the scope needs, and does not send it.
     """
-    names_by_type: dict[ObjectType, set[str]] = {}
-    for mapping in program.mappings:
-        names_by_type.setdefault(mapping.source, {CONSISTENCY_GUID}).update(
-            mapping.reads
-        )
+    found: dict[ObjectType, set[str]] = {}
+    for each in program.mappings:
+        found.setdefault(each.source, {CONSISTENCY_GUID}).update(each.reads)
     return {
         kind: tuple(sorted(names - COMPUTED_ATTRIBUTES))
-        for kind, names in names_by_type.items()
+        for kind, names in found.items()
     }
 
 

@@ -67,4 +67,4 @@ def is_constant(expression: Expression) -> bool:
             function = FUNCTIONS.get(name)
             if function is None or function.impure or function.contextual:
                 return False
-            return all(each is None or is_constant(each) for each in arguments)
+            return all(is_constant(each) for each in arguments if each)

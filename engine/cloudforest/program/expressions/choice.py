@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import Any
 
 from cloudforest.model.program import Call
@@ -172,25 +171,23 @@ def select_unique_value(operands: Operands, context: EvaluationContext) -> Evalu
     return evaluate
 
 
-def _as_two_numbers(left: Value, right: Value) -> tuple[float, float] | None:
+def _as_comparable(left: Value, right: Value) -> tuple[Any, Any] | None:
+    """Return two numbers, else two dates if a function returned one of them."""
     first, second = as_number_or_none(left), as_number_or_none(right)
-    return None if first is None or second is None else (first, second)
-
-
-def _as_two_moments(left: Value, right: Value) -> tuple[datetime, datetime] | None:
-    """Return two dates, if a function returned one and the other reads as one."""
+    if first is not None and second is not None:
+        return first, second
     if not (isinstance(left, Moment) or isinstance(right, Moment)):
         return None
-    first, second = as_moment_or_none(left), as_moment_or_none(right)
-    return None if first is None or second is None else (first.at, second.at)
+    early, late = as_moment_or_none(left), as_moment_or_none(right)
+    return (early.at, late.at) if early and late else None
 
 
 def _are_equal(left: Value, right: Value) -> bool:
     """Compare texts with case; a number equals its text."""
     if not (isinstance(left, str) and isinstance(right, str)):
-        pair = _as_two_numbers(left, right) or _as_two_moments(left, right)
+        pair = _as_comparable(left, right)
         if pair is not None:
-            return pair[0] == pair[1]
+            return bool(pair[0] == pair[1])
     return as_text(left) == as_text(right)
 
 
@@ -227,7 +224,7 @@ def _make_order(holds: Callable[[Any, Any], bool]) -> Callable[[Value, Value], b
     """Order numbers (also as texts), else dates, else texts."""
 
     def compare(left: Value, right: Value) -> bool:
-        pair = _as_two_numbers(left, right) or _as_two_moments(left, right)
+        pair = _as_comparable(left, right)
         return holds(*(pair or (as_text(left), as_text(right))))
 
     return compare

@@ -98,15 +98,10 @@ def add_to_date(interval: Value, value: Value, date: Value) -> Value:
         raise ValueFault(_TOO_FAR) from error
 
 
-def _week_number(at: datetime) -> int:
-    """Return the number of a week, which starts on Sunday."""
-    return at.date().toordinal() // 7
-
-
 _CALENDAR_COUNTS: dict[str, Callable[[datetime], int]] = {
     "yyyy": lambda at: at.year,
     "m": lambda at: at.year * 12 + at.month,
-    "ww": _week_number,
+    "ww": lambda at: at.toordinal() // 7,  # a week starts on Sunday
 }
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 import unicodedata
+from contextlib import suppress
 
 from cloudforest.program.expressions.function import FunctionTable, Parameter
 from cloudforest.program.expressions.values import (
@@ -85,7 +85,7 @@ def from_base64(source: str, encoding: Value = None) -> str:
         )
     try:
         return base64.b64decode(source, validate=True).decode(codec)
-    except (binascii.Error, ValueError) as error:
+    except ValueError as error:
         raise ValueFault("The value is not base64, or not in this encoding.") from error
 
 
@@ -109,14 +109,11 @@ def to_utf8_hex(source: str) -> str:
 
 def _raw_sid(source: str) -> bytes:
     """Read the hexadecimal or base64 form of a binary SID."""
-    try:
+    with suppress(ValueError):
         return bytes.fromhex(source)
-    except ValueError:
-        pass
-    try:
+    with suppress(ValueError):
         return base64.b64decode(source, validate=True)
-    except (binascii.Error, ValueError):
-        return b""
+    return b""
 
 
 @TABLE.per_text("StringFromSid", Parameter("objectSid", "values"))

@@ -24,6 +24,7 @@ from cloudforest.program.expressions.templates import (
     parse_template,
     to_attribute_name,
 )
+from cloudforest.program.expressions.values import MAX_DIGITS
 from cloudforest.program.faults import SyntaxFault, require_text
 
 NAMED_CONSTANTS = frozenset(
@@ -31,7 +32,6 @@ NAMED_CONSTANTS = frozenset(
 )
 MAX_LENGTH = 10_000
 MAX_DEPTH = 50
-MAX_DIGITS = 30
 
 AttributeLocation = tuple[str, int]
 """An attribute, and the offset of the first character of its name."""

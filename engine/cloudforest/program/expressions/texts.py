@@ -95,12 +95,6 @@ def left(source: str, count: Value) -> str:
     return source if length < 0 else source[:length]
 
 
-def _to_length(value: Value) -> int:
-    if (length := as_integer(value)) < 0:
-        raise ValueFault("Mid does not accept a negative length.")
-    return length
-
-
 @TABLE.per_text(
     "Mid",
     _SOURCE,
@@ -113,7 +107,10 @@ def mid(source: str, start: Value, length: Value = None) -> str:
     first = as_integer(start) - 1
     if first < 0:
         raise ValueFault("Mid counts positions from 1, but the start is smaller.")
-    return source[first:] if length is None else source[first:][: _to_length(length)]
+    count = None if length is None else as_integer(length)
+    if count is not None and count < 0:
+        raise ValueFault("Mid does not accept a negative length.")
+    return source[first:][:count]
 
 
 def _change_case(source: str, *, upper: bool) -> str:

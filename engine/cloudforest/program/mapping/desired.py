@@ -8,7 +8,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import msgspec
 
 from cloudforest.base.values import Value
-from cloudforest.model.program import AttributeProgram, Call, CompiledAttributeMapping
+from cloudforest.model.program import AttributeProgram, Call
 from cloudforest.model.source import FlatResource, MatchValue, SourceObject
 from cloudforest.program.expressions.analysis import SELECT_UNIQUE_VALUE
 from cloudforest.program.expressions.evaluate import (
@@ -82,18 +82,6 @@ def _evaluate_rules(
     return made
 
 
-def _compile_unique_values(
-    rule: CompiledAttributeMapping, call: Call, context: EvaluationContext
-) -> list[_CompiledRule[Any]]:
-    """Compile each of the values that SelectUniqueValue chooses from."""
-    convert = make_converter(rule)
-    return [
-        _CompiledRule(rule.target, compile_evaluator(each, context), convert)
-        for each in call.arguments
-        if each is not None
-    ]
-
-
 def _evaluate_unique_values(
     attributes: AttributeValues,
     rules: dict[str, list[_CompiledRule[Any]]],
@@ -123,15 +111,18 @@ def compile_mapping(
     references: list[_CompiledRule[tuple[str, ...]]] = []
     unique: dict[str, list[_CompiledRule[Any]]] = {}
     for rule in program.rules:
-        call = rule.expression
+        path, call, convert = rule.target, rule.expression, make_converter(rule)
         if isinstance(call, Call) and call.function == SELECT_UNIQUE_VALUE:
-            unique[rule.target] = _compile_unique_values(rule, call, context)
+            evaluators = [
+                compile_evaluator(each, context) for each in call.arguments if each
+            ]
+            unique[path] = [_CompiledRule(path, each, convert) for each in evaluators]
             continue
-        evaluate = compile_evaluator(rule.expression, context)
+        evaluate = compile_evaluator(call, context)
         if rule.reference:
-            references.append(_CompiledRule(rule.target, evaluate, _to_references))
+            references.append(_CompiledRule(path, evaluate, _to_references))
         else:
-            plain.append(_CompiledRule(rule.target, evaluate, make_converter(rule)))
+            plain.append(_CompiledRule(path, evaluate, convert))
 
     def map_object(source: SourceObject) -> DesiredValues:
         attributes = prepare_source_object(source)
