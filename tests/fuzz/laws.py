@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from cloudforest.program.attributes_read import find_expression_attributes
 from cloudforest.program.expressions.analysis import (
+    find_expression_attributes,
     find_impure_functions,
     is_constant,
 )

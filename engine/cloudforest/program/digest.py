@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from cloudforest.base.values import canonical_digest
 from cloudforest.model.program import JobProgram, ObjectType, ScopeProgram
-from cloudforest.program.attributes_read import COMPUTED_ATTRIBUTES
 from cloudforest.program.scoping.dn import parse_dn
 
+COMPUTED_ATTRIBUTES = frozenset({"sourceanchor", "objectguid", "dn"})
+"""Attributes that every object has, and that are never requested from a directory."""
 CONSISTENCY_GUID = "ms-ds-consistencyguid"
 
 MEANING = 2

@@ -27,6 +27,20 @@ def find_calls(expression: Expression) -> Iterator[Call]:
             waiting += [inner for inner in reversed(each.arguments) if inner]
 
 
+def find_expression_attributes(expression: Expression) -> frozenset[str]:
+    """Return the attributes that an expression reads, in lower case."""
+    match expression:
+        case Constant():
+            return frozenset()
+        case Attribute(name=name):
+            return frozenset({name.lower()})
+        case Call(arguments=arguments):
+            given = (each for each in arguments if each is not None)
+            return frozenset[str]().union(*map(find_expression_attributes, given))
+        case Template(reads=reads):
+            return frozenset(name.lower() for name in reads)
+
+
 def find_impure_functions(expression: Expression) -> tuple[str, ...]:
     """Return the functions that may return another value for the same object."""
     return tuple(

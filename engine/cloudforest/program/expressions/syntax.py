@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from cloudforest.model.program import Attribute, Call, Constant, Expression
-from cloudforest.program.attributes_read import find_expression_attributes
-from cloudforest.program.expressions.analysis import SELECT_UNIQUE_VALUE
+from cloudforest.program.expressions.analysis import (
+    SELECT_UNIQUE_VALUE,
+    find_expression_attributes,
+)
 from cloudforest.program.expressions.catalog import (
     FUNCTIONS,
     align_arguments,

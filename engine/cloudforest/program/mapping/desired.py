@@ -113,10 +113,11 @@ def compile_mapping(
     for rule in program.rules:
         path, call, convert = rule.target, rule.expression, make_converter(rule)
         if isinstance(call, Call) and call.function == SELECT_UNIQUE_VALUE:
-            evaluators = [
-                compile_evaluator(each, context) for each in call.arguments if each
+            unique[path] = [
+                _CompiledRule(path, compile_evaluator(each, context), convert)
+                for each in call.arguments
+                if each is not None
             ]
-            unique[path] = [_CompiledRule(path, each, convert) for each in evaluators]
             continue
         evaluate = compile_evaluator(call, context)
         if rule.reference:

@@ -259,6 +259,17 @@ def compile_three_valued(tree: Filter) -> ThreeValuedTest:
             return _join(parts, decisive=isinstance(tree, Or))
 
 
+def find_filter_attributes(tree: Filter) -> frozenset[str]:
+    """Return the attributes that a filter reads, in lower case."""
+    match tree:
+        case Compare() | Present() | ValuePath():
+            return frozenset({tree.attribute.lower()})
+        case And(operands=operands) | Or(operands=operands):
+            return frozenset[str]().union(*map(find_filter_attributes, operands))
+        case Not(operand=operand):
+            return find_filter_attributes(operand)
+
+
 def write_filter(tree: Filter) -> str:
     """Return text that `parse_filter` reads as the same tree."""
     match tree:
