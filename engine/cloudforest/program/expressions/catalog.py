@@ -11,7 +11,6 @@ from cloudforest.program.expressions import (
     choice,
     dates,
     encodings,
-    flow,
     lists,
     replace,
     texts,
@@ -29,7 +28,7 @@ from cloudforest.program.expressions.values import as_quoted_number_or_none
 
 FUNCTIONS: dict[str, Function] = {
     name: function
-    for module in (texts, encodings, replace, lists, dates, choice, flow)
+    for module in (texts, encodings, replace, lists, dates, choice)
     for name, function in module.TABLE.items()
 }
 

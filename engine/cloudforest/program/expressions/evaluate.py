@@ -11,7 +11,6 @@ from cloudforest.model.program import (
     Call,
     Constant,
     Expression,
-    Scalar,
     Template,
 )
 from cloudforest.program.expressions.analysis import is_constant
@@ -46,10 +45,6 @@ def prepare_attributes(attributes: Mapping[str, tuple[str, ...]]) -> PreparedAtt
     for name, values in attributes.items():
         made[name] = values[0] if len(values) == 1 else values or None
     return made
-
-
-def _compile_constant(value: Scalar) -> Evaluate:
-    return lambda _attributes: value
 
 
 def _compile_operand(
@@ -90,7 +85,7 @@ def _compile_call(call: Call, context: EvaluationContext) -> Evaluate:
 def _compile_node(expression: Expression, context: EvaluationContext) -> Evaluate:
     match expression:
         case Constant(value=value):
-            return _compile_constant(value)
+            return lambda _attributes: value
         case Attribute(name=name):
             return itemgetter(name.lower())
         case Call():

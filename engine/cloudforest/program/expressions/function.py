@@ -242,14 +242,18 @@ class FunctionTable(dict[str, Function]):
     def add(self, function: Function) -> None:
         self[function.name] = function
 
-    def _add(
+    def _define(
         self,
-        describe: Callable[[str, Build], Function],
         make_build: Callable[[Any], Build],
+        name: str,
+        parameters: tuple[Parameter, ...],
+        gives: ValueKind,
+        **traits: Any,
     ) -> Callable[[Implementation], Implementation]:
         def add(implementation: Implementation) -> Implementation:
             summary = (implementation.__doc__ or "").partition("\n")[0]
-            self.add(describe(summary, make_build(implementation)))
+            build = make_build(implementation)
+            self.add(Function(name, parameters, gives, summary, build, **traits))
             return implementation
 
         return add
@@ -258,19 +262,17 @@ class FunctionTable(dict[str, Function]):
         self, name: str, *parameters: Parameter, gives: ValueKind, **traits: Any
     ) -> Callable[[Implementation], Implementation]:
         """Add a function of values (see `build_eager`)."""
-        function = partial(Function, name, parameters, gives, **traits)
-        return self._add(function, build_eager)
+        return self._define(build_eager, name, parameters, gives, **traits)
 
     def per_text(
         self, name: str, *parameters: Parameter, null: Value = None
     ) -> Callable[[Implementation], Implementation]:
         """Add a function of one text (see `build_per_text`)."""
-        function = partial(Function, name, parameters, "values")
-        return self._add(function, partial(build_per_text, null=null))
+        make_build = partial(build_per_text, null=null)
+        return self._define(make_build, name, parameters, "values")
 
     def built(
         self, name: str, *parameters: Parameter, gives: ValueKind, **traits: Any
     ) -> Callable[[Implementation], Implementation]:
         """Add a function that compiles its own evaluator."""
-        function = partial(Function, name, parameters, gives, **traits)
-        return self._add(function, lambda build: build)
+        return self._define(lambda build: build, name, parameters, gives, **traits)

@@ -31,13 +31,11 @@ _COMMENTS_REFUSED = (
 _MOST_COPIES = 200_000
 _REPEATED = re.compile(r"(\)(?:\s|\#[^\n]*\n)*)?\{([0-9]+)")
 _BEFORE_FLAGS = re.compile(r"\^?(?:\(\?[imsx]+\))*")
-_CATEGORIES = frozenset(
-    (
-        *("L", "Lu", "Ll", "Lt", "Lm", "Lo", "M", "Mn", "Mc", "Me", "N", "Nd", "Nl"),
-        *("No", "P", "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "S", "Sm", "Sc", "Sk"),
-        *("So", "Z", "Zs", "Zl", "Zp", "C", "Cc", "Cf", "Cs", "Co", "Cn"),
-    )
+_CATEGORY_NAMES = (
+    "L Lu Ll Lt Lm Lo M Mn Mc Me N Nd Nl No P Pc Pd Ps Pe Pi Pf Po S Sm Sc Sk So Z Zs"
+    " Zl Zp C Cc Cf Cs Co Cn"
 )
+_CATEGORIES = frozenset(_CATEGORY_NAMES.split())
 _ESCAPES = r"""
     \\(?P<escape>e)
   | \\c(?P<control>[A-Za-z@\[\\\]^_])

@@ -111,18 +111,8 @@ def is_moment(value: object) -> bool:
 def is_filetime_value(value: object) -> bool:
     """Tell whether a value in a filter can be a FILETIME."""
     if isinstance(value, str):
-        return is_filetime(value)
+        return _FILETIME.fullmatch(value) is not None
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def is_filetime(text: str) -> bool:
-    return _FILETIME.fullmatch(text) is not None
-
-
-def parse_filetime(text: str) -> int | None:
-    """Return the ticks of a FILETIME; None if it means "never" or is out of range."""
-    ticks = int(text)
-    return ticks if 0 < ticks < NEVER_TICKS else None
 
 
 def _parse_number(text: str) -> int | float | None:
@@ -143,7 +133,9 @@ def _compile_number_test(
 
 def _compile_time_test(relation: Relation, operand: int) -> ValueTest:
     def test(text: str) -> bool:
-        ticks = parse_filetime(text) if is_filetime(text) else parse_ticks(text)
+        if _FILETIME.fullmatch(text):
+            return 0 < int(text) < NEVER_TICKS and relation(int(text), operand)
+        ticks = parse_ticks(text)
         return ticks is not None and relation(ticks, operand)
 
     return test
