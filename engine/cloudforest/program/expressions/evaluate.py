@@ -6,13 +6,7 @@ from collections.abc import Callable, Mapping
 from operator import itemgetter
 
 from cloudforest.base.errors import Misconfigured
-from cloudforest.model.program import (
-    Attribute,
-    Call,
-    Constant,
-    Expression,
-    Template,
-)
+from cloudforest.model.program import Attribute, Call, Constant, Expression, Template
 from cloudforest.program.expressions.analysis import is_constant
 from cloudforest.program.expressions.catalog import FUNCTIONS, find_call_fault
 from cloudforest.program.expressions.function import (

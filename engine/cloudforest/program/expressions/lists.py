@@ -201,10 +201,7 @@ def _choose_characters(
     gives="text",
     impure=True,
 )
-def make_random_string(
-    length: Value,
-    *minimums: Value,
-) -> Value:
+def make_random_string(length: Value, *minimums: Value) -> Value:
     """Return a random text of at most 256 characters.
 
     The minimums count digits, special characters, upper-case and lower-case letters. A

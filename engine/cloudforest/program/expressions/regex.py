@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 import regex
 
@@ -44,6 +45,7 @@ _HARMLESS = re.compile(
 )
 _HARMLESS_LENGTH = 1000
 Substitute = Callable[[str], str]
+Matched = TypeVar("Matched")
 
 
 def number_groups(pattern: regex.Pattern[str]) -> tuple[int, ...]:
@@ -94,9 +96,13 @@ class MatchTimeLimit:
     def __init__(self) -> None:
         self.seconds = FIRST_TIMEOUT
 
-    def shorten(self) -> ValueFault:
-        self.seconds = max(self.seconds / 2, LEAST_TIMEOUT)
-        return ValueFault(TOO_SLOW)
+    def apply(self, match: Callable[..., Matched], *arguments: Any) -> Matched:
+        """Call a method of a pattern; raise ValueFault if it takes too long."""
+        try:
+            return match(*arguments, timeout=self.seconds)
+        except TimeoutError as error:
+            self.seconds = max(self.seconds / 2, LEAST_TIMEOUT)
+            raise ValueFault(TOO_SLOW) from error
 
 
 @functools.lru_cache(maxsize=256)
@@ -166,17 +172,11 @@ def _make_timed_substitute(
 
     def substitute(source: str) -> str:
         room = len(source) + 1
-        made = (
-            expand
-            if size * room * room <= MAX_TEXT_LENGTH
-            else _limit_made_text(expand)
-        )
+        is_short = size * room * room <= MAX_TEXT_LENGTH
+        made = expand if is_short else _limit_made_text(expand)
         if harmless and room <= _HARMLESS_LENGTH:
             return pattern.sub(made, source)
-        try:
-            return pattern.sub(made, source, timeout=time_limit.seconds)
-        except TimeoutError as error:
-            raise time_limit.shorten() from error
+        return time_limit.apply(pattern.sub, made, source)
 
     return substitute
 
@@ -201,11 +201,7 @@ def _require_group(pattern: regex.Pattern[str], group: str) -> None:
 
 
 def make_group_substitution(
-    pattern: regex.Pattern[str],
-    group: str,
-    time_limit: MatchTimeLimit,
-    *,
-    replacement: str,
+    pattern: regex.Pattern[str], group: str, new: str, time_limit: MatchTimeLimit
 ) -> Substitute:
     """Replace the text of one group in each match."""
     _require_group(pattern, group)
@@ -215,18 +211,15 @@ def make_group_substitution(
         if not found.start() <= start <= end <= found.end():
             return found[0]  # the group is unset in this match, or in a look-around
         whole, first = found.string, found.start()
-        return whole[first:start] + replacement + whole[end : found.end()]
+        return whole[first:start] + new + whole[end : found.end()]
 
-    return _make_timed_substitute(pattern, expand, time_limit, len(replacement))
+    return _make_timed_substitute(pattern, expand, time_limit, len(new))
 
 
 def extract_group(
-    pattern: regex.Pattern[str], group: str, time_limit: MatchTimeLimit, *, source: str
+    pattern: regex.Pattern[str], group: str, source: str, time_limit: MatchTimeLimit
 ) -> str | None:
     """Return the text of a group in the first match, or None."""
     _require_group(pattern, group)
-    try:
-        found = pattern.search(source, timeout=time_limit.seconds)
-    except TimeoutError as error:
-        raise time_limit.shorten() from error
+    found = time_limit.apply(pattern.search, source)
     return None if found is None else found[group]

@@ -176,35 +176,25 @@ def _translate_escape(found: re.Match[str]) -> str | None:
     return None
 
 
-def _renumber(name: str, numbers: Sequence[int]) -> str:
-    """Return the number of a group in `regex`; `numbers` are in .NET's order."""
-    return str(numbers[int(name)]) if int(name) < len(numbers) else name
-
-
-def _translate_reference(source: str, name: str, numbers: Sequence[int]) -> str:
-    if not name.isdecimal():
-        return f"(?P={name})"
-    if not numbers:
-        return "(?:)"
-    if len(name) > 1 and int(name) >= len(numbers):
-        return source
-    return f"\\g<{_renumber(name, numbers)}>"
-
-
-def _translate_condition(name: str, numbers: Sequence[int]) -> str:
-    if not name.isdecimal():
-        return f"(?({name})"
-    return f"(?({_renumber(name, numbers)})" if numbers else "(?(?=)"
-
-
 def _translate_group(found: re.Match[str], numbers: Sequence[int]) -> str | None:
+    """Translate a group, or a reference to one.
+
+    `numbers` are the numbers of groups in `regex`, in .NET's order.
+    """
     if name := found["n1"] or found["n2"]:
         return f"(?P<{name}>"
-    if again := found["k1"] or found["k2"] or found["k3"] or found["number"]:
-        return _translate_reference(found[0], again, numbers)
-    if found["test"]:
-        return _translate_condition(found["test"], numbers)
-    return None
+    again = found["k1"] or found["k2"] or found["k3"] or found["number"]
+    if not (name := again or found["test"]):
+        return None
+    if not name.isdecimal():
+        return f"(?P={name})" if again else f"(?({name})"
+    if not numbers:
+        return "(?:)" if again else "(?(?=)"
+    is_known = int(name) < len(numbers)
+    if again and len(name) > 1 and not is_known:
+        return found[0]
+    number = numbers[int(name)] if is_known else name
+    return f"\\g<{number}>" if again else f"(?({number})"
 
 
 def _translate_outside(found: re.Match[str], numbers: Sequence[int]) -> str:

@@ -117,9 +117,8 @@ def _build_from_other(parts: Sequence[Evaluate]) -> Evaluate:
             return value
         pattern = compile_pattern(text)
         other = as_text(parts[OTHER](attributes))
-        return extract_group(
-            pattern, as_text(parts[GROUP](attributes)), time_limit, source=other
-        )
+        group = as_text(parts[GROUP](attributes))
+        return extract_group(pattern, group, other, time_limit)
 
     return evaluate
 
@@ -140,9 +139,7 @@ def _make_substitute(
         pattern = compile_pattern(text)
         return make_substitution(pattern, text_at(REPLACEMENT), time_limit)
     group, new = text_at(GROUP), text_at(REPLACEMENT)
-    return make_group_substitution(
-        compile_pattern(text), group, time_limit, replacement=new
-    )
+    return make_group_substitution(compile_pattern(text), group, new, time_limit)
 
 
 @TABLE.built(

@@ -206,12 +206,7 @@ class _Parser:
         self._take_token()
         return ([], []) if arguments == [None] else (arguments, offsets)
 
-    def _make_call(
-        self,
-        name: Token,
-        arguments: Arguments,
-        offsets: list[int],
-    ) -> Call:
+    def _make_call(self, name: Token, arguments: Arguments, offsets: list[int]) -> Call:
         """Make a call; raise SyntaxFault at the argument or the name at fault."""
         aligned, places = align_arguments(name.text, arguments, offsets, name.offset)
         fault = find_call_fault(name.text, aligned)

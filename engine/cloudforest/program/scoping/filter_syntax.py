@@ -7,11 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal, NamedTuple, NoReturn, cast
 
-from scim2_filter_parser import (  # type: ignore[import-untyped]  # it has no types
-    ast,
-    lexer,
-    parser,
-)
+from scim2_filter_parser import ast, lexer, parser  # type: ignore[import-untyped]  # it has no types
 
 from cloudforest.model.program import (
     And,
