@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from difflib import get_close_matches
-from typing import TypeVar
 
 from cloudforest.model.program import Call, Constant, Expression, Scalar
 from cloudforest.program.expressions import (
@@ -33,22 +32,13 @@ FUNCTIONS: dict[str, Function] = {
 }
 
 
-T = TypeVar("T")
-
-_UNFIT_KINDS: dict[ValueKind, frozenset[ValueKind]] = {
-    "number": frozenset({"boolean", "date", "reference"}),
-    "date": frozenset({"number", "boolean", "reference"}),
-    "boolean": frozenset({"date", "reference"}),
-    "reference": frozenset({"number", "boolean", "date"}),
+_UNFIT_KINDS: dict[ValueKind, tuple[str, frozenset[ValueKind]]] = {
+    "number": ("a number", frozenset({"boolean", "date", "reference"})),
+    "date": ("a date", frozenset({"number", "boolean", "reference"})),
+    "boolean": ("a condition", frozenset({"date", "reference"})),
+    "reference": ("a reference", frozenset({"number", "boolean", "date"})),
 }
-"""Kinds of results that do not fit an argument of a kind."""
-
-_KIND_NOUNS: dict[ValueKind, str] = {
-    "number": "a number",
-    "date": "a date",
-    "boolean": "a condition",
-    "reference": "a reference",
-}
+"""What an argument of a kind needs, and kinds of results that do not fit it."""
 
 
 def _format_expected_count(function: Function) -> str:
@@ -74,8 +64,8 @@ def make_unknown_function_fault(name: str) -> CallFault:
 
 
 def align_arguments(
-    name: str, arguments: Sequence[Expression | None], places: Sequence[T], gap: T
-) -> tuple[tuple[Expression | None, ...], tuple[T, ...]]:
+    name: str, arguments: Sequence[Expression | None], places: Sequence[int], gap: int
+) -> tuple[tuple[Expression | None, ...], tuple[int, ...]]:
     """Return arguments and their places, with an empty one for an omitted argument."""
     parameters = FUNCTIONS[name].parameters if name in FUNCTIONS else ()
     aligned, located = list(arguments), list(places)
@@ -108,9 +98,9 @@ def _find_need(
         free = function.name == "FormatDateTime" and parameter.kind == "date"
         return None if free else _find_literal_need(parameter, each.value)
     if isinstance(each, Call) and each.function in FUNCTIONS:
-        gives = FUNCTIONS[each.function].gives
-        if gives in _UNFIT_KINDS.get(parameter.kind, frozenset()):
-            return _KIND_NOUNS[parameter.kind]
+        needed, unfit = _UNFIT_KINDS.get(parameter.kind, (None, frozenset()))
+        if FUNCTIONS[each.function].gives in unfit:
+            return needed
     return None
 
 

@@ -264,24 +264,16 @@ def default_domain(_operands: Operands, _context: EvaluationContext) -> Evaluate
     )
 
 
-@TABLE.built("IgnoreAttributeFlow", gives="nothing", bare=True)
-def ignore_attribute(_operands: Operands) -> Evaluate:
+@TABLE.eager("IgnoreAttributeFlow", gives="nothing", bare=True)
+def ignore_attribute() -> Value:
     """Skip the attribute: its value in the target stays unchanged."""
-
-    def evaluate(_attributes: AttributeValues) -> Value:
-        raise AttributeIgnored
-
-    return evaluate
+    raise AttributeIgnored
 
 
-@TABLE.built("IgnoreObjectFlow", gives="nothing", bare=True)
-def ignore_object(_operands: Operands) -> Evaluate:
+@TABLE.eager("IgnoreObjectFlow", gives="nothing", bare=True)
+def ignore_object() -> Value:
     """Skip the object: it is neither created nor changed."""
-
-    def evaluate(_attributes: AttributeValues) -> Value:
-        raise ObjectIgnored
-
-    return evaluate
+    raise ObjectIgnored
 
 
 @TABLE.eager("IgnoreFlowIfNullOrEmpty", Parameter("expression"), gives="any")

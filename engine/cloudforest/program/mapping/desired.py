@@ -93,10 +93,12 @@ def _evaluate_unique_values(
             _evaluate_rules(attributes, [rule], ignored).get(path) for rule in each
         ]
         found = dict.fromkeys(str(value) for value in values if value is not None)
-        if not found and path not in ignored:
+        if path in ignored:
+            continue
+        if not found:
             raise MappingFault(path, f"{SELECT_UNIQUE_VALUE} returns no value.")
         made[path] = tuple(found)
-    return {path: values for path, values in made.items() if path not in ignored}
+    return made
 
 
 def compile_mapping(

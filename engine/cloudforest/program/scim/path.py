@@ -95,10 +95,6 @@ class ScimPath:
         return self.element if self.sub is None else f"{self.element}.{self.sub}"
 
 
-def _to_usual_spelling(name: str) -> str:
-    return _SPELLING_BY_LOWER.get(name.lower(), name)
-
-
 def _normalize_schema(found: str | None) -> str | None:
     if found is None or found.lower().startswith(CORE_PREFIX.lower()):
         return None
@@ -155,7 +151,8 @@ def parse_path(text: str) -> ScimPath:
     key = found["key"]
     if schema in {None, ENTERPRISE}:
         attribute, key, sub = (
-            each and _to_usual_spelling(each) for each in (attribute, key, sub)
+            each and _SPELLING_BY_LOWER.get(each.lower(), each)
+            for each in (attribute, key, sub)
         )
     if attribute == "manager" and key is None and sub in {None, "value"}:
         schema, sub = schema or ENTERPRISE, None

@@ -167,14 +167,6 @@ class FilterTokens:
         raise SyntaxFault(message, self.last)
 
 
-def _make_comparison(node: Any) -> Filter:
-    attribute = node.attr_path.attr_name.lower()
-    if node.comp_value is None:
-        return Present(attribute=attribute)
-    operator = cast("Operator", node.value.lower())
-    return Compare(attribute=attribute, operator=operator, value=node.comp_value.value)
-
-
 def _split_chain(node: Any) -> Iterator[list[Any]]:
     """Yield the operands of a chain of and/or, grouped by `and`.
 
@@ -205,9 +197,14 @@ def _make_tree(node: Any) -> Filter:
         case ast.LogExpr():
             groups = reversed(list(_split_chain(node.expr)))
             every = (join_filters(And, map(_make_tree, each)) for each in groups)
-            tree = join_filters(Or, every)
+            tree: Filter = join_filters(Or, every)
         case ast.AttrExpr():
-            tree = _make_comparison(node.expr)
+            name, value = node.expr.attr_path.attr_name.lower(), node.expr.comp_value
+            if value is None:
+                tree = Present(attribute=name)
+            else:
+                operator = cast("Operator", node.expr.value.lower())
+                tree = Compare(attribute=name, operator=operator, value=value.value)
         case ast.Filter(namespace=ast.AttrPath(attr_name=name)):
             tree = ValuePath(attribute=name.lower(), operand=_make_tree(node.expr))
         case _:
