@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal, NamedTuple, NoReturn, cast
+from typing import Any, NamedTuple, NoReturn
 
 from scim2_filter_parser import ast, lexer, parser  # type: ignore[import-untyped]  # it has no types
 
@@ -25,7 +25,6 @@ from cloudforest.program.scoping.predicates import VALUE_NAME
 MAX_LENGTH = 10_000
 MAX_DEPTH = 50
 
-Operator = Literal["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le", "has"]
 ClauseTree = Compare | Present | ValuePath
 
 _CONSTANTS: dict[str, Scalar] = {"TRUE": True, "FALSE": False, "NULL": None}
@@ -203,7 +202,7 @@ def _make_tree(node: Any) -> Filter:
             if value is None:
                 tree = Present(attribute=name)
             else:
-                operator = cast("Operator", node.expr.value.lower())
+                operator = node.expr.value.lower()
                 tree = Compare(attribute=name, operator=operator, value=value.value)
         case ast.Filter(namespace=ast.AttrPath(attr_name=name)):
             tree = ValuePath(attribute=name.lower(), operand=_make_tree(node.expr))
