@@ -78,15 +78,9 @@ def _check_switch(arguments: Arguments) -> CallFault | None:
 def iif(operands: Operands) -> Evaluate:
     """Return one of two values, depending on a condition."""
     condition, if_true, if_false = (each.evaluate for each in operands)
-
-    def evaluate(attributes: AttributeValues) -> Value:
-        return (
-            if_true(attributes)
-            if is_true(condition(attributes))
-            else if_false(attributes)
-        )
-
-    return evaluate
+    return lambda attributes: (
+        if_true(attributes) if is_true(condition(attributes)) else if_false(attributes)
+    )
 
 
 @TABLE.built("Coalesce", Parameter("source", "any", repeating=True), gives="any")

@@ -201,23 +201,24 @@ def _choose_characters(
     gives="text",
     impure=True,
 )
-def make_random_string(length: Value, *minimums: Value) -> Value:
-    """Return a random text of at most 256 characters.
-
-    The minimums count digits, special characters, upper-case and lower-case letters. A
-    fifth argument after the length contains characters to avoid.
-    """
+def make_random_string(
+    length: Value,
+    digits: Value,
+    special: Value,
+    upper: Value,
+    lower: Value,
+    avoid: Value = None,
+) -> Value:
+    """Return a random text of at most 256 characters."""
     total = _to_minimum(length)
     if total > MAX_RANDOM_LENGTH:
         raise ValueFault(
             f"RandomString returns at most {MAX_RANDOM_LENGTH} characters."
         )
-    counts = [_to_minimum(each) for each in minimums[: len(_CHARACTER_CLASSES)]]
+    counts = [_to_minimum(each) for each in (digits, special, upper, lower)]
     if sum(counts) > total:
         raise ValueFault("RandomString: the minimums exceed the length.")
-    avoided = (
-        set(as_text(minimums[-1])) if len(minimums) > len(_CHARACTER_CLASSES) else set()
-    )
+    avoided = set(as_text(avoid))
     alphabets = [
         "".join(c for c in each if c not in avoided) for each in _CHARACTER_CLASSES
     ]

@@ -55,19 +55,17 @@ def number_groups(pattern: regex.Pattern[str]) -> tuple[int, ...]:
     return (0, *others, *named)
 
 
-def _find_group(named: str, pattern: regex.Pattern[str]) -> int | None:
-    if not named.isdecimal():
-        return pattern.groupindex.get(named)
-    numbers = number_groups(pattern)
-    number = int(named)
-    return numbers[number] if number < len(numbers) else None
-
-
 def _make_part(found: re.Match[str], pattern: regex.Pattern[str]) -> ReplacementPart:
     name, digits, sign = found.groups()
     if sign in _SIGNS:
         return _SIGNS[sign]
-    group = number_groups(pattern)[-1] if sign else _find_group(name or digits, pattern)
+    named = name or digits or ""
+    if sign or named.isdecimal():
+        numbers = number_groups(pattern)
+        index = len(numbers) - 1 if sign else int(named)
+        group = numbers[index] if index < len(numbers) else None
+    else:
+        group = pattern.groupindex.get(named)
     return found[0] if group is None else lambda match: match[group] or ""
 
 
