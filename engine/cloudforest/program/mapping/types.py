@@ -193,7 +193,7 @@ def _find_reference_clash(path: ScimPath, expression: Expression) -> TypeClash |
 def _skip_calls(
     expression: Expression | None, functions: AbstractSet[str]
 ) -> Expression | None:
-    """Return the first argument that is no call of one of the functions."""
+    """Return the first argument that does not call one of the functions."""
     while isinstance(expression, Call) and expression.function in functions:
         expression = expression.arguments[0] if expression.arguments else None
     return expression
