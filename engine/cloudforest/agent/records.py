@@ -18,7 +18,7 @@ from cloudforest.model.messages import (
 )
 from cloudforest.model.ports.directory import Entry
 from cloudforest.model.program import ObjectType, ScopeProgram
-from cloudforest.program.attributes_read import COMPUTED_ATTRIBUTES
+from cloudforest.program.digest import COMPUTED_ATTRIBUTES
 from cloudforest.program.scoping.scope import (
     UNREADABLE_DN,
     CompiledScope,

@@ -19,12 +19,11 @@ from cloudforest.cli import terminal
 from cloudforest.cli.boundary import ExitCode
 from cloudforest.cli.options import FormatOption, OutputFormat, parse_pairs
 from cloudforest.program.expressions.catalog import (
-    FunctionEntry,
     list_functions,
     make_unknown_function_fault,
 )
 from cloudforest.program.expressions.date_parsing import as_moment_or_none
-from cloudforest.program.expressions.evaluate import EvaluationContext
+from cloudforest.program.expressions.function import EvaluationContext, Function
 from cloudforest.program.expressions.trial import (
     TrialResult,
     TrialStep,
@@ -291,7 +290,7 @@ def functions(
     return ExitCode.DONE
 
 
-def _print_functions(entries: list[FunctionEntry]) -> None:
+def _print_functions(entries: list[Function]) -> None:
     table = Table(box=None, pad_edge=False)
     for title in ("function", "result", "purpose"):
         table.add_column(title, overflow="fold")
@@ -300,12 +299,12 @@ def _print_functions(entries: list[FunctionEntry]) -> None:
     terminal.out_console.print(table)
 
 
-def _shape_function(entry: FunctionEntry) -> dict[str, Any]:
+def _shape_function(entry: Function) -> dict[str, Any]:
     return {
         "name": entry.name,
         "syntax": entry.syntax,
         "gives": entry.gives,
-        "pure": entry.pure,
+        "pure": not entry.impure,
         "summary": entry.summary,
         "parameters": [
             {

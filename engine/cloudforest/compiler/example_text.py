@@ -16,12 +16,10 @@ from cloudforest.compiler.examples import (
     uses_now,
 )
 from cloudforest.model.program import AttributeProgram, ScopeProgram, Template
-from cloudforest.program.attributes_read import (
-    find_expression_attributes,
-    find_filter_attributes,
-)
 from cloudforest.program.digest import CONSISTENCY_GUID
-from cloudforest.program.expressions.evaluate import EvaluationContext
+from cloudforest.program.expressions.analysis import find_expression_attributes
+from cloudforest.program.expressions.function import EvaluationContext
+from cloudforest.program.scoping.predicates import find_filter_attributes
 
 COMMON_ATTRIBUTES = ("dn", "objectGUID", "mS-DS-ConsistencyGuid")
 """Attributes that every object has, even where no program reads them."""

@@ -26,7 +26,7 @@ from cloudforest.program.expressions.analysis import (
     find_impure_functions,
     uses_function,
 )
-from cloudforest.program.expressions.evaluate import NO_CONTEXT, EvaluationContext
+from cloudforest.program.expressions.function import NO_CONTEXT, EvaluationContext
 from cloudforest.program.faults import MappingFault, ObjectIgnored, SyntaxFault
 from cloudforest.program.forbidden import is_forbidden
 from cloudforest.program.mapping.changes import compute_changes

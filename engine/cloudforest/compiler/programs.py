@@ -26,9 +26,9 @@ from cloudforest.model.registration import (
     Registration,
     Scope,
 )
-from cloudforest.program.attributes_read import find_expression_attributes
 from cloudforest.program.expressions.analysis import (
     REDACT,
+    find_expression_attributes,
     replace_default_domain,
     uses_function,
 )

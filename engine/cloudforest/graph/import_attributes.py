@@ -10,10 +10,10 @@ from typing import Any
 
 from cloudforest.graph.schema import AttributeMapping, Source, find_scim_path
 from cloudforest.model.program import Constant, Expression, FlowBehavior, FlowType
-from cloudforest.program.attributes_read import find_expression_attributes
 from cloudforest.program.expressions.analysis import (
     DEFAULT_DOMAIN,
     SELECT_UNIQUE_VALUE,
+    find_expression_attributes,
     find_impure_functions,
     uses_function,
 )

@@ -24,7 +24,6 @@ from cloudforest.graph.schema import (
     Rule,
     Schema,
 )
-from cloudforest.program.attributes_read import find_filter_attributes
 from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.mapping.types import find_unmatchable_reason
 from cloudforest.program.scim.path import parse_path
@@ -36,7 +35,7 @@ from cloudforest.program.scoping.graph_filter import (
     GraphClause,
     filter_from_graph,
 )
-from cloudforest.program.scoping.predicates import write_filter
+from cloudforest.program.scoping.predicates import find_filter_attributes, write_filter
 
 AD_NAME = "Active Directory"
 SOURCE_KINDS = ("user", "group", "contact")

@@ -24,7 +24,7 @@ from cloudforest.model.effects import (
 )
 from cloudforest.model.program import CompiledAttributeMapping
 from cloudforest.model.source import FlatResource, Link, SourceObject, TargetResource
-from cloudforest.program.attributes_read import find_expression_attributes
+from cloudforest.program.expressions.analysis import find_expression_attributes
 from cloudforest.program.faults import MappingFault
 from cloudforest.program.mapping.changes import compute_changes, find_flow_always
 from cloudforest.program.mapping.desired import DesiredValues

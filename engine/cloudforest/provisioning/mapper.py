@@ -20,7 +20,7 @@ from cloudforest.program.expressions.analysis import (
     find_impure_functions,
     uses_function,
 )
-from cloudforest.program.expressions.evaluate import NO_CONTEXT, EvaluationContext
+from cloudforest.program.expressions.function import NO_CONTEXT, EvaluationContext
 from cloudforest.program.mapping.desired import DesiredValues, compile_mapping
 from cloudforest.program.scim.path import parse_path
 

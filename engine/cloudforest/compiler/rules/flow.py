@@ -9,10 +9,10 @@ from cloudforest.compiler.document import Document, DocumentDiagnostic
 from cloudforest.compiler.resolve import SENSITIVE_TARGETS
 from cloudforest.compiler.tree import DocumentTree, canonical_target
 from cloudforest.model.program import Expression
-from cloudforest.program.attributes_read import find_expression_attributes
 from cloudforest.program.expressions.analysis import (
     DEFAULT_DOMAIN,
     SELECT_UNIQUE_VALUE,
+    find_expression_attributes,
     find_impure_functions,
     uses_function,
 )

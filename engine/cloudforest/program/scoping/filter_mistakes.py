@@ -12,7 +12,7 @@ from cloudforest.program.ad_schema import (
     GENERALIZED_TIME_ATTRIBUTES,
     REFERENCE_ATTRIBUTES,
 )
-from cloudforest.program.scoping.filter_syntax import PlacedClause, locate_clauses
+from cloudforest.program.scoping.filter_syntax import locate_clauses
 from cloudforest.program.scoping.predicates import is_filetime_value, is_moment
 
 _COMPARING_OPERATORS = frozenset({"eq", "ne", "gt", "ge", "lt", "le"})
@@ -33,15 +33,30 @@ class FilterMistake(NamedTuple):
 def find_filter_mistakes(text: str) -> Iterator[FilterMistake]:
     """Yield the mistakes in the order of the text; raises SyntaxFault."""
     for clause in locate_clauses(text):
-        tree = clause.tree
+        tree, name = clause.tree, clause.spelling
         if clause.attribute == "sourceanchor":
-            yield _make_anchor_mistake(clause)
-        elif isinstance(tree, Compare) and _is_reference_by_name(
-            clause.attribute, tree.value
-        ):
-            yield _make_name_mistake(clause, tree)
-        elif isinstance(tree, Compare) and _is_unreadable_date(clause.attribute, tree):
-            yield _make_date_mistake(clause, tree)
+            message = (
+                "A filter cannot use sourceAnchor, which is one of two attributes."
+                " Write mS-DS-ConsistencyGuid or objectGUID."
+            )
+            yield FilterMistake("computed", message, clause.offset)
+        elif not isinstance(tree, Compare):
+            continue
+        elif _is_reference_by_name(clause.attribute, tree.value):
+            message = (
+                f'{name} contains objectGUIDs, so "{tree.value}" never matches. Write'
+                " the objectGUID, or add the group to `groups`."
+            )
+            yield FilterMistake("name", message, clause.offset)
+        elif _is_unreadable_date(clause.attribute, tree):
+            is_filetime = clause.attribute in FILETIME_ATTRIBUTES
+            filetime = ", or a FILETIME" if is_filetime else ""
+            literal = json.dumps(tree.value, ensure_ascii=False)
+            message = (
+                f"{name} contains dates, and {literal} is not a date. Write a date"
+                f" such as {_DATES}{filetime}."
+            )
+            yield FilterMistake("date", message, clause.operand)
 
 
 def _is_reference_by_name(attribute: str, value: Scalar) -> bool:
@@ -59,29 +74,3 @@ def _is_unreadable_date(attribute: str, tree: Compare) -> bool:
     return attribute in GENERALIZED_TIME_ATTRIBUTES or (
         attribute in FILETIME_ATTRIBUTES and not is_filetime_value(value)
     )
-
-
-def _make_anchor_mistake(clause: PlacedClause) -> FilterMistake:
-    message = (
-        "A filter cannot use sourceAnchor, which is one of two attributes. Write"
-        " mS-DS-ConsistencyGuid or objectGUID."
-    )
-    return FilterMistake("computed", message, clause.offset)
-
-
-def _make_name_mistake(clause: PlacedClause, tree: Compare) -> FilterMistake:
-    message = (
-        f'{clause.spelling} contains objectGUIDs, so "{tree.value}" never matches.'
-        " Write the objectGUID, or add the group to `groups`."
-    )
-    return FilterMistake("name", message, clause.offset)
-
-
-def _make_date_mistake(clause: PlacedClause, tree: Compare) -> FilterMistake:
-    literal = json.dumps(tree.value, ensure_ascii=False)
-    filetime = ", or a FILETIME" if clause.attribute in FILETIME_ATTRIBUTES else ""
-    message = (
-        f"{clause.spelling} contains dates, and {literal} is not a date. Write a date"
-        f" such as {_DATES}{filetime}."
-    )
-    return FilterMistake("date", message, clause.operand)

@@ -18,8 +18,7 @@ from cloudforest.model.messages import (
     Tombstone,
 )
 from cloudforest.model.program import Attribute
-from cloudforest.program.attributes_read import COMPUTED_ATTRIBUTES
-from cloudforest.program.digest import select_attributes_to_read
+from cloudforest.program.digest import COMPUTED_ATTRIBUTES, select_attributes_to_read
 from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scoping.dn import parse_dn
 from cloudforest.provisioning.imports import (

@@ -8,7 +8,7 @@ from typing import Any
 from cloudforest.model.messages import InScope, OutOfScope, Tombstone
 from cloudforest.model.program import JobProgram
 from cloudforest.model.source import Link, Presence, SourceObject
-from cloudforest.program.attributes_read import find_expression_attributes
+from cloudforest.program.expressions.analysis import find_expression_attributes
 from cloudforest.provisioning.evaluation.deprovision import (
     decide_deprovision,
     find_held_by_siblings,

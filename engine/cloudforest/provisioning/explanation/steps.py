@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from cloudforest.model.ports.target import Refusal
 from cloudforest.model.program import CompiledAttributeMapping
 from cloudforest.model.source import Link, MatchValue, SourceObject, TargetResource
-from cloudforest.program.attributes_read import find_expression_attributes
+from cloudforest.program.expressions.analysis import find_expression_attributes
 from cloudforest.program.expressions.values import as_items
 from cloudforest.program.faults import AttributeIgnored, MappingFault, ObjectIgnored
 from cloudforest.program.mapping.desired import compile_mapping, prepare_source_object
