@@ -1,13 +1,13 @@
-"""The records of an answer: what an agent reports about a directory object."""
+"""A bound request, and its records: what an agent reports about directory objects."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from cloudforest.agent.scope_groups import DomainByDn, Forest
 from cloudforest.model.messages import (
-    Clause,
     InScope,
     Members,
     OutOfScope,
@@ -16,145 +16,159 @@ from cloudforest.model.messages import (
     Tombstone,
     Unknown,
 )
-from cloudforest.model.ports.directory import Entry
-from cloudforest.model.program import ObjectType, ScopeProgram
-from cloudforest.program.attributes_read import COMPUTED_ATTRIBUTES
+from cloudforest.model.ports.directory import Directory, Entry
+from cloudforest.model.program import Filter, ObjectType
 from cloudforest.program.scoping.scope import (
     UNREADABLE_DN,
     CompiledScope,
     needed_attributes,
 )
 
+READ_ORDER: tuple[ObjectType, ...] = ("contact", "user", "group")
 ANCHOR_ATTRIBUTE = "ms-ds-consistencyguid"
 MEMBER_ATTRIBUTE = "member"
-MEMBERS_PER_RECORD = 500
+GUIDS_PER_RECORD = 500
 UNREADABLE_DN_REASON = (
     "Its distinguished name cannot be parsed, so its scope is unknown."
 )
 
+UnprovenEntry = tuple[Entry, frozenset[str]]
+"""An object, and the attributes that may be hidden."""
+
+_NONE = frozenset[str]()
+
+
+def split_guids(guids: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    for start in range(0, len(guids), GUIDS_PER_RECORD):
+        yield tuple(guids[start : start + GUIDS_PER_RECORD])
+
 
 @dataclass(frozen=True)
-class RequestedAttributes:
-    """The attributes of each type that may cross the bus, in lower case.
+class ScopeBindings:
+    """objectGUIDs, current DNs and domains, keyed by the DN in the scope."""
 
+    guids: Mapping[str, str]
+    current_dns: Mapping[str, str]
+    domains: DomainByDn
+
+
+@dataclass(frozen=True)
+class BoundRequest:
+    """A request with the directory that answers it and the compiled scope.
+
+    `requested`: the attributes of each type that may cross the bus, in lower case.
     `may_hide`: the directory may have values that it does not show.
+    `nested_groups`: groups that are members of the scope's groups.
     """
 
-    by_type: Mapping[ObjectType, frozenset[str]] = field(default_factory=dict)
-    may_hide: bool = True
+    request: SyncRequest
+    directory: Directory
+    forest: Forest
+    identity: str
+    bindings: ScopeBindings
+    requested: Mapping[ObjectType, frozenset[str]]
+    may_hide: bool
+    scope: CompiledScope
+    nested_groups: tuple[str, ...]
+
+    @property
+    def object_types(self) -> tuple[ObjectType, ...]:
+        """The types that the scope maps, in reading order."""
+        return tuple(kind for kind in READ_ORDER if kind in self.request.scope.types)
+
+    @property
+    def scope_members(self) -> frozenset[str] | None:
+        """The members of the scope's groups; None if the scope names no group."""
+        return self.scope.resolved.members if self.request.scope.groups else None
+
+    def attributes_to_read(self, kind: ObjectType) -> list[str]:
+        """Return the attributes that the answer, the scope and the anchor need."""
+        needed = needed_attributes(self.request.scope, kind)
+        return sorted({*self.requested.get(kind, ()), *needed, ANCHOR_ATTRIBUTE})
+
+    def type_filter(self, kind: ObjectType) -> Filter | None:
+        """Return the scoping filter of a type, for the directory query."""
+        scoping_filter = self.request.scope.filters.get(kind)
+        return None if scoping_filter is None else scoping_filter.tree
 
     def possibly_hidden(self, entry: Entry) -> frozenset[str]:
-        """Return attributes without values, except `member` if members are known."""
-        names = self.by_type.get(entry.type) if entry.type and self.may_hide else None
+        """Return the requested attributes that an object in scope does not show."""
+        in_scope = self.scope.find_failing_clause(entry) is None
+        return self._requested_without_value(entry) if in_scope else _NONE
+
+    def _requested_without_value(self, entry: Entry) -> frozenset[str]:
+        """Return attributes that may be hidden; not `member` if members are known."""
+        names = self.requested.get(entry.type) if entry.type and self.may_hide else None
         empty = frozenset(n for n in names or () if not entry.attributes.get(n))
         has_members = entry.members or entry.former_members
         return empty - {MEMBER_ATTRIBUTE} if has_members else empty
 
+    def object_records(
+        self, entry: Entry, cleared: AbstractSet[str] = _NONE
+    ) -> Iterator[Record]:
+        """Yield what an agent may report; `cleared` attributes are proven empty.
 
-def requested_attributes(
-    attributes: Mapping[ObjectType, tuple[str, ...]], *, may_hide: bool = True
-) -> RequestedAttributes:
-    names = {
-        kind: frozenset(map(str.lower, names)) - COMPUTED_ATTRIBUTES
-        for kind, names in attributes.items()
-    }
-    return RequestedAttributes(names, may_hide)
+        Out of scope: its objectGUID, the names of its hidden attributes and, in a
+        `read`, the clause. Unknown: it does not show its classes, or its DN cannot be
+        parsed and no other clause keeps it out.
+        """
+        scope, id_ = self.scope, entry.object_guid
+        is_read = self.request.kind == "read"
+        clause = scope.find_failing_clause(entry)
+        explains = self.request.explain and is_read
+        clauses = scope.evaluate_clauses(entry) if explains else ()
+        rests_on = () if clause is None else scope.find_deciding_hidden(entry, cleared)
+        if entry.is_deleted:
+            yield Tombstone(id=id_)
+        elif not entry.classes:
+            yield Unknown(id=id_)
+        elif UNREADABLE_DN in rests_on:
+            yield Unknown(id=id_, reason=UNREADABLE_DN_REASON)
+        elif clause is not None or entry.type is None:
+            clause = clause if is_read else None
+            yield OutOfScope(id=id_, clause=clause, rests_on=rests_on, clauses=clauses)
+        else:
+            values, names = entry.attributes, self.requested.get(entry.type, _NONE)
+            missing = self._requested_without_value(entry) - cleared
+            yield InScope(
+                id=id_,
+                type=entry.type,
+                dn=entry.dn,
+                parent=entry.parent,
+                anchor=next(iter(values.get(ANCHOR_ATTRIBUTE, ())), id_),
+                # The requested attributes, and no others.
+                attributes={n: values[n] for n in sorted(names) if values.get(n)},
+                seen=scope.find_shown(entry),
+                hidden=scope.find_hidden(entry, cleared),
+                missing=tuple(sorted(missing)),
+                clauses=clauses,
+            )
+            if MEMBER_ATTRIBUTE in names:
+                yield from self._member_records(entry)
 
-
-def attributes_to_read(
-    requested: RequestedAttributes, kind: ObjectType, scope: ScopeProgram
-) -> list[str]:
-    """Return the attributes that the answer, the scope and the anchor need."""
-    return sorted(
-        {
-            *requested.by_type.get(kind, ()),
-            *map(str.lower, needed_attributes(scope, kind)),
-            ANCHOR_ATTRIBUTE,
-        }
-    )
-
-
-def source_anchor(entry: Entry) -> str:
-    return next(iter(entry.attributes.get(ANCHOR_ATTRIBUTE, ())), entry.object_guid)
-
-
-def _in_scope_record(
-    entry: Entry,
-    kind: ObjectType,
-    scope: CompiledScope,
-    *,
-    requested: RequestedAttributes,
-    cleared: AbstractSet[str],
-    clauses: tuple[Clause, ...],
-) -> InScope:
-    """Return the object with the requested attributes, and no others."""
-    values, names = entry.attributes, requested.by_type.get(kind, frozenset())
-    return InScope(
-        id=entry.object_guid,
-        type=kind,
-        dn=entry.dn,
-        parent=entry.parent,
-        anchor=source_anchor(entry),
-        attributes={name: values[name] for name in sorted(names) if values.get(name)},
-        seen=scope.find_shown(entry),
-        hidden=scope.find_hidden(entry, cleared),
-        missing=tuple(sorted(requested.possibly_hidden(entry) - cleared)),
-        clauses=clauses,
-    )
-
-
-def split_guids(guids: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    for start in range(0, len(guids), MEMBERS_PER_RECORD):
-        yield tuple(guids[start : start + MEMBERS_PER_RECORD])
-
-
-def _member_records(entry: Entry) -> Iterator[Members]:
-    for part in split_guids(entry.members):
-        yield Members(id=entry.object_guid, add=part)
-    for part in split_guids(entry.former_members):
-        yield Members(id=entry.object_guid, remove=part)
-
-
-def entry_records(
-    entry: Entry,
-    scope: CompiledScope,
-    request: SyncRequest,
-    requested: RequestedAttributes,
-    cleared: AbstractSet[str],
-) -> Iterator[Record]:
-    """Yield what an agent may report about an object.
-
-    Out of scope: its objectGUID, the names of its hidden attributes and, in a `read`,
-    the clause. Unknown: it does not show its classes, or its DN cannot be parsed and no
-    other clause keeps it out.
-    """
-    is_read = request.kind == "read"
-    clause = scope.find_failing_clause(entry)
-    clauses = scope.evaluate_clauses(entry) if request.explain and is_read else ()
-    rests_on = () if clause is None else scope.find_deciding_hidden(entry, cleared)
-    if entry.is_deleted:
-        yield Tombstone(id=entry.object_guid)
-    elif not entry.classes:
-        yield Unknown(id=entry.object_guid)
-    elif UNREADABLE_DN in rests_on:
-        yield Unknown(id=entry.object_guid, reason=UNREADABLE_DN_REASON)
-    elif clause is not None or entry.type is None:
-        yield OutOfScope(
-            id=entry.object_guid,
-            clause=clause if is_read else None,
-            rests_on=rests_on,
-            clauses=clauses,
-        )
-    else:
-        yield _in_scope_record(
-            entry,
-            entry.type,
-            scope,
-            requested=requested,
-            cleared=cleared,
-            clauses=clauses,
-        )
-        if MEMBER_ATTRIBUTE in requested.by_type.get(entry.type, ()):
+    def _member_records(self, entry: Entry) -> Iterator[Members]:
+        id_, links = entry.object_guid, entry.members or entry.former_members
+        if not links and self.request.kind == "read":
             # A read reports the members even if the group is empty.
-            empty = [Members(id=entry.object_guid)] if is_read else []
-            yield from list(_member_records(entry)) or empty
+            yield Members(id=id_)
+        for part in split_guids(entry.members):
+            yield Members(id=id_, add=part)
+        for part in split_guids(entry.former_members):
+            yield Members(id=id_, remove=part)
+
+    async def proven_records(
+        self, unproven: Sequence[UnprovenEntry], *, unread: AbstractSet[str] = _NONE
+    ) -> AsyncIterator[Record]:
+        """Yield the records of objects after one query for proof of empty attributes.
+
+        `unread`: attributes that were not read, so they do not count as missing.
+        """
+        if not unproven:
+            return
+        names = _NONE.union(*(missing for _, missing in unproven))
+        guids = [each.object_guid for each, _ in unproven]
+        clear = await self.directory.find_proven_clear(guids, sorted(names))
+        for each, missing in unproven:
+            cleared = missing & clear.get(each.object_guid, set())
+            for record in self.object_records(each, cleared | unread):
+                yield record
