@@ -298,7 +298,7 @@ async def iterate_in_thread(
 
 
 async def iterate_in_own_thread(
-    reader: Generator[None, Any, Any], *, abort: Callable[[], None]
+    reader: Generator[object, Any, Any], *, abort: Callable[[], None]
 ) -> AsyncIterator[None]:
     """Yield as often as the reader does, which may wait for days.
 

@@ -10,13 +10,11 @@ followed here.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from cloudforest.adapters import directory_entries
 from cloudforest.adapters.directory_entries import DirectoryEntry
 from cloudforest.adapters.ldap import access, filters, search
-from cloudforest.adapters.ldap.dirsync import entry_from_search
 from cloudforest.adapters.ldap.session import Session
 from cloudforest.model.messages import Lookup
 from cloudforest.model.ports.directory import ForeignMember, GroupMembers
@@ -66,37 +64,22 @@ class _MembersReader:
                 self.foreign_members.add(ForeignMember(dn, guid))
 
     def _read_primary_members(self, ids: Sequence[str]) -> None:
-        for start in range(0, len(ids), search.LOOKUPS_PER_QUERY):
-            filter_text = filters.primary_group_filter(
-                ids[start : start + search.LOOKUPS_PER_QUERY]
-            )
-            self.members.update(map(_object_guid, self._search_entries(filter_text)))
+        for batch in search.in_batches(ids):
+            found = self._search_entries(filters.primary_group_filter(batch))
+            self.members.update(map(_object_guid, found))
 
     def _search_entries(self, filter_text: str) -> Iterator[DirectoryEntry]:
         """Yield every match, with only its objectGUID and DN."""
-        entries = search.search_subtree(
+        return search.search_subtree(
             self.session, self.base, filter=filter_text, attributes=["objectGUID"]
         )
-        return (entry_from_search(each)[0] for each in entries)
 
     def read_nested_groups(self, groups: Collection[str]) -> Iterator[DirectoryEntry]:
         """Yield the groups that are members of one of these."""
-        names = tuple(groups)
-        for start in range(0, len(names), search.LOOKUPS_PER_QUERY):
-            filter_text = filters.nested_groups_filter(
-                names[start : start + search.LOOKUPS_PER_QUERY]
-            )
-            yield from self._search_entries(filter_text)
+        for batch in search.in_batches([*groups]):
+            yield from self._search_entries(filters.nested_groups_filter(batch))
 
-    def to_group_members(self, nested: AbstractSet[str] = frozenset()) -> GroupMembers:
-        return GroupMembers(
-            ids=frozenset(self.members),
-            nested=frozenset(nested),
-            is_complete=self._is_complete(),
-            foreign=frozenset(self.foreign_members),
-        )
-
-    def _is_complete(self) -> bool:
+    def is_complete(self) -> bool:
         """Return whether the groups that show no members are proven to have none."""
         if self.has_missing_groups:
             return False
@@ -111,24 +94,24 @@ class _MembersReader:
         )
 
 
-def read_direct_members(session: Session, base: str, group: str) -> GroupMembers:
+def read_members(
+    session: Session, base: str, group: str, *, nested: bool
+) -> GroupMembers:
+    """Return the members; `nested`: also through groups, which may form a circle."""
     reader = _MembersReader(session, base)
-    reader.read_groups([group])
-    return reader.to_group_members()
-
-
-def read_nested_members(session: Session, base: str, group: str) -> GroupMembers:
-    """Return the members through any number of nested groups, also in a circle."""
-    reader = _MembersReader(session, base)
-    nested: set[str] = set()
+    followed: set[str] = set()
     seen: set[str] = set()
     level = {group}
     while level:
         reader.read_groups(level)
         seen |= level
-        groups = {
-            each.dn: _object_guid(each) for each in reader.read_nested_groups(level)
-        }
-        nested.update(groups.values())
+        found = reader.read_nested_groups(level) if nested else ()
+        groups = {each.dn: _object_guid(each) for each in found}
+        followed.update(groups.values())
         level = groups.keys() - seen
-    return reader.to_group_members(nested)
+    return GroupMembers(
+        ids=frozenset(reader.members),
+        nested=frozenset(followed),
+        is_complete=reader.is_complete(),
+        foreign=frozenset(reader.foreign_members),
+    )
