@@ -102,10 +102,8 @@ def decode_watermark(watermark: str | None) -> AgentWatermark:
 
 
 def digest_members(members: Iterable[str]) -> str:
-    digest = hashlib.sha256()
-    for each in sorted(members):
-        digest.update(each.encode() + b"\n")
-    return digest.hexdigest()
+    lines = "".join(f"{each}\n" for each in sorted(members))
+    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def _cleared_attributes(

@@ -15,7 +15,6 @@ from typing import Concatenate, ParamSpec, TypeVar
 from cloudforest.adapters.directory_entries import (
     ALWAYS_READ,
     DirectoryEntry,
-    iterate_in_own_thread,
     iterate_in_thread,
     to_entry,
 )
@@ -236,7 +235,8 @@ class LdapDirectory:
     async def watch_changes(self) -> AsyncIterator[None]:
         async with self._controllers.session() as session:
             reader = wait_for_changes(session, self._base)
-            async for _ in iterate_in_own_thread(reader, abort=session.abort):
+            changes = iterate_in_thread(reader, abort=session.abort, waits_long=True)
+            async for _ in changes:
                 yield
 
     async def close(self) -> None:

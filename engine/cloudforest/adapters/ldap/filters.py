@@ -165,18 +165,22 @@ def _integer_bounds(operator: str, value: float) -> tuple[float, float] | None:
             return None
 
 
+def _join_filters(sign: str, parts: Sequence[str | None]) -> str | None:
+    written = [each for each in parts if each is not None]
+    if not written or len(written) < len(parts):
+        return None
+    return written[0] if len(written) == 1 else f"({sign}{''.join(written)})"
+
+
 def _range_filter(
-    name: str, bounds: tuple[float, float], write: Callable[[int], str]
-) -> str:
+    name: str, bounds: tuple[float, float], write: Callable[[int], str] = str
+) -> str | None:
     least, greatest = bounds
     if least == greatest:
         return f"({name}={write(int(least))})"
-    parts = []
-    if least > -math.inf:
-        parts.append(f"({name}>={write(int(least))})")
-    if greatest < math.inf:
-        parts.append(f"({name}<={write(int(greatest))})")
-    return parts[0] if len(parts) == 1 else f"(&{''.join(parts)})"
+    ends = ((least, ">="), (greatest, "<="))
+    parts = [f"({name}{s}{write(int(end))})" for end, s in ends if math.isfinite(end)]
+    return _join_filters("&", parts)
 
 
 def _integer_filter(name: str, tree: Compare, largest: int) -> str | None:
@@ -188,7 +192,7 @@ def _integer_filter(name: str, tree: Compare, largest: int) -> str | None:
     bounds = _integer_bounds(tree.operator, value)
     if bounds is None or any(largest < abs(each) < math.inf for each in bounds):
         return None
-    return _range_filter(name, bounds, str)
+    return _range_filter(name, bounds)
 
 
 def _filetime_filter(name: str, tree: Compare) -> str | None:
@@ -198,9 +202,8 @@ def _filetime_filter(name: str, tree: Compare) -> str | None:
     bounds = _integer_bounds(tree.operator, ticks)
     if bounds is None or not 0 < ticks < NEVER_TICKS - 1:
         return None
-    return _range_filter(
-        name, (max(bounds[0], 1), min(bounds[1], NEVER_TICKS - 1)), str
-    )
+    least, greatest = bounds
+    return _range_filter(name, (max(least, 1), min(greatest, NEVER_TICKS - 1)))
 
 
 def _time_filter(name: str, tree: Compare) -> str | None:
@@ -233,13 +236,6 @@ _WRITERS: dict[Syntax, Callable[[str, Compare], str | None]] = {
 
 For texts it may match more: a controller treats more texts as equal.
 """
-
-
-def _join_filters(sign: str, parts: Sequence[str | None]) -> str | None:
-    written = [each for each in parts if each is not None]
-    if not written or len(written) < len(parts):
-        return None
-    return written[0] if len(written) == 1 else f"({sign}{''.join(written)})"
 
 
 def _presence_filter(name: str) -> str | None:

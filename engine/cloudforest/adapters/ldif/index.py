@@ -97,14 +97,14 @@ class _Scan:
         try:
             self.hashes.append(_hash_dn(record.dn))
         except SyntaxFault as error:
-            raise self._make_malformed_error(record, "has no valid DN") from error
-        guid = next(
-            iter(record.attribute_values(_GUID_PATTERN).get("objectguid", ())), b""
-        )
+            raise make_malformed_error(
+                self.path, record.block.start, "has no valid DN"
+            ) from error
+        guids = record.attribute_values(_GUID_PATTERN).get("objectguid")
+        guid = guids[0] if guids else b""
         if len(guid) != _GUID_BYTES:
-            raise self._make_malformed_error(
-                record, "starts an entry without a valid objectGUID"
-            )
+            what = "starts an entry without a valid objectGUID"
+            raise make_malformed_error(self.path, record.block.start, what)
         self.guids += guid
         # AD sends 1,500 values at once, and ldapsearch does not request the others.
         self.has_cut_values |= b";range=" in record.text and bool(
@@ -114,9 +114,6 @@ class _Scan:
 
     def guid_at(self, at: int) -> bytes:
         return bytes(self.guids[at * _GUID_BYTES : (at + 1) * _GUID_BYTES])
-
-    def _make_malformed_error(self, record: LdifEntry, what: str) -> Rejected:
-        return make_malformed_error(self.path, record.block.start, what)
 
 
 def _agrees_with_trailer(scan: _Scan) -> bool:
@@ -132,24 +129,26 @@ def _agrees_with_trailer(scan: _Scan) -> bool:
     return True
 
 
-def _refuse_duplicates(scan: _Scan, order: Sequence[int]) -> None:
+def _refuse_duplicates(scan: _Scan, by_dn: Sequence[int]) -> None:
     """Raise Rejected if two entries share a DN or an objectGUID."""
-    what = "DN"
+    by_guid = sorted(range(scan.entry_count), key=scan.guid_at)
     twins = [
-        at for at, after in pairwise(order) if scan.hashes[at] == scan.hashes[after]
-    ]
-    if not twins:
-        what = "objectGUID"
-        by_guid = sorted(range(scan.entry_count), key=scan.guid_at)
-        twins = [
-            at
+        *(
+            (at, "DN")
+            for at, after in pairwise(by_dn)
+            if scan.hashes[at] == scan.hashes[after]
+        ),
+        *(
+            (at, "objectGUID")
             for at, after in pairwise(by_guid)
             if scan.guid_at(at) == scan.guid_at(after)
-        ]
+        ),
+    ]
     if twins:
+        at, what = twins[0]
         raise Rejected(
             f"{scan.path} has two entries with the same {what}; one of them has the "
-            f"objectGUID {format_guid(scan.guid_at(twins[0]))}. The directory changed "
+            f"objectGUID {format_guid(scan.guid_at(at))}. The directory changed "
             "during the export. Export the domain again."
         )
 
