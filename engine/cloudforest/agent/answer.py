@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
 
 import msgspec
 import structlog
@@ -103,6 +104,7 @@ class PageBuilder:
         return page
 
 
+@dataclass(frozen=True)
 class Responder:
     """Answers the requests for the domains that an agent reads.
 
@@ -110,18 +112,15 @@ class Responder:
     records read before, and marks the answer as incomplete.
     """
 
-    def __init__(
-        self, agent: str, directories: Mapping[str, Directory], *, page_bytes: int
-    ) -> None:
-        self._agent = agent
-        self._directories = directories
-        self._page_bytes = page_bytes
+    agent: str
+    directories: Mapping[str, Directory]
+    page_bytes: int
 
     async def __call__(self, request: SyncRequest) -> AsyncIterator[Page]:
-        pages = PageBuilder(self._agent, request.id, self._page_bytes)
+        pages = PageBuilder(self.agent, request.id, self.page_bytes)
         closing = Closing(complete=False)
         try:
-            forest = build_forest(self._agent, request.domain, self._directories)
+            forest = build_forest(self.agent, request.domain, self.directories)
             bound = await bind_request(request, forest)
             is_import = request.kind == "import"
             answer = changes.answer_import if is_import else changes.answer_read

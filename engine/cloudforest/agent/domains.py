@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -103,28 +103,24 @@ class _ServedDomain:
         return IDENTIFY_SECONDS * (len(directory.controllers) if directory else 1)
 
 
+@dataclass
 class ServedDomains:
     """Listens for a domain only while its directory answers.
 
     Otherwise an agent with a dead controller takes its share of requests (measured).
     """
 
-    def __init__(
-        self,
-        bus: ListenerBus,
-        *,
-        open_directory: OpenDirectory,
-        answerer_factory: AnswererFactory,
-        clock: Clock,
-    ) -> None:
-        self._clock = clock
-        self._bus = bus
-        self._open_directory = open_directory
-        self._open_directories: dict[str, Directory] = {}
-        self._answerer = answerer_factory(self._open_directories)
-        self._served: dict[str, _ServedDomain] = {}
-        self._refusals: dict[str, str] = {}
-        self._lock = asyncio.Lock()
+    bus: ListenerBus
+    open_directory: OpenDirectory
+    answerer_factory: AnswererFactory
+    clock: Clock
+    _open_directories: dict[str, Directory] = field(default_factory=dict)
+    _served: dict[str, _ServedDomain] = field(default_factory=dict)
+    _refusals: dict[str, str] = field(default_factory=dict)
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def __post_init__(self) -> None:
+        self._answerer = self.answerer_factory(self._open_directories)
 
     @property
     def troubles(self) -> dict[str, str]:
@@ -159,7 +155,7 @@ class ServedDomains:
     async def check_directories(self, only_domain: str | None = None) -> None:
         """Check all directories in parallel; start or stop to listen for them."""
         async with self._lock, asyncio.TaskGroup() as group:
-            now = self._clock()
+            now = self.clock()
             for name, served in self._served.items():
                 paused = served.paused_until is not None and served.paused_until > now
                 if not paused and only_domain in {None, name}:
@@ -179,7 +175,7 @@ class ServedDomains:
         name = served.domain.name
         try:
             if name not in self._open_directories:
-                self._open_directories[name] = self._open_directory(
+                self._open_directories[name] = self.open_directory(
                     served.domain, served.binding
                 )
             directory = self._open_directories[name]
@@ -189,7 +185,7 @@ class ServedDomains:
                 await self._start_serving(served, directory)
         except CredentialRejected as error:
             # Opening it again reads the credential again.
-            served.paused_until = self._clock() + CREDENTIAL_PAUSE
+            served.paused_until = self.clock() + CREDENTIAL_PAUSE
             await self._close_directory(name)
             return f"{error} The agent tries again in 1 h, or after a restart."
         except CloudforestError as error:
@@ -205,9 +201,9 @@ class ServedDomains:
 
     async def _start_serving(self, served: _ServedDomain, directory: Directory) -> None:
         name, away = served.domain.name, served.trouble != _NOT_CHECKED
-        await self._bus.listen(name, partial(self._answer, name))
+        await self.bus.listen(name, partial(self._answer, name))
         served.change_hint_task = asyncio.create_task(
-            send_change_hints(self._bus, name, directory, has_gap=away),
+            send_change_hints(self.bus, name, directory, has_gap=away),
             name=f"hints of {name}",
         )
 
@@ -223,7 +219,7 @@ class ServedDomains:
             yield page
 
     async def _stop_serving(self, served: _ServedDomain) -> None:
-        await self._bus.unlisten(served.domain.name)
+        await self.bus.unlisten(served.domain.name)
         if served.change_hint_task is not None:
             served.change_hint_task.cancel()
             await asyncio.gather(served.change_hint_task, return_exceptions=True)

@@ -101,12 +101,9 @@ def build_forest(
 
 @dataclass(frozen=True)
 class ScopeGroup:
-    """A group; `ids` identify it where it is a member of another one."""
-
     domain: str
     guid: str
     dn: str
-    ids: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -172,7 +169,8 @@ class _GroupWalk:
             except CloudforestError as error:
                 self._raise_unless_foreign(group.domain, error)
             else:
-                self.membership.nested_groups |= group.ids
+                # As a member, another domain may know it only by its DN.
+                self.membership.nested_groups |= {group.guid, _id_from_dn(group.dn)}
         return self.membership
 
     def _raise_unless_foreign(self, domain: str, error: CloudforestError) -> None:
@@ -222,12 +220,7 @@ class _GroupWalk:
         if is_home:
             ids.update(each.object_guid for each in entries)
         return [
-            ScopeGroup(
-                domain,
-                each.object_guid,
-                each.dn,
-                frozenset({each.object_guid, _id_from_dn(each.dn)}),
-            )
+            ScopeGroup(domain, each.object_guid, each.dn)
             for each in entries
             if self.nested and each.type == "group"
         ]

@@ -43,10 +43,6 @@ class SearchResultDone:
     message: str
     controls: dict[str, bytes] = field(default_factory=dict)
 
-    @property
-    def is_success(self) -> bool:
-        return self.code == 0
-
 
 def content_bounds(data: bytes | bytearray, start: int) -> tuple[int, int]:
     """Return where the content of the element at `start` begins and ends (X.690 8.1.3).

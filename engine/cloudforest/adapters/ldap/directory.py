@@ -98,12 +98,6 @@ def _names_to_read(attributes: Sequence[str]) -> list[str]:
     return sorted({*ALWAYS_READ, *attributes})
 
 
-def _kind_filter_text(kind: EntryKind, where: Filter | None) -> str:
-    return filters.kind_filter(
-        kind, None if where is None else filters.to_ldap_filter(where)
-    )
-
-
 def _decode_cookie(cookie: str | None) -> bytes:
     """Return the cookie; an invalid one becomes empty, which starts a full read."""
     try:
@@ -164,7 +158,7 @@ class LdapDirectory:
         state = DirSyncRead(
             base=self._base,
             filter=filters.kind_filter(kind),
-            full_filter=_kind_filter_text(kind, where),
+            full_filter=filters.kind_filter(kind, filters.to_ldap_filter(where)),
             attributes=_names_to_read(attributes),
             cookie=_decode_cookie(cookie),
         )
@@ -191,7 +185,7 @@ class LdapDirectory:
         read = partial(
             search.search_subtree,
             base=f"<GUID={container}>",
-            filter=_kind_filter_text(kind, where),
+            filter=filters.kind_filter(kind, filters.to_ldap_filter(where)),
             attributes=_names_to_read(attributes),
         )
         return self._read_entries(read, attributes)

@@ -23,6 +23,7 @@ from cloudforest.adapters.ldap.ber import (
 from cloudforest.adapters.ldap.session import (
     INSUFFICIENT_RIGHTS,
     SUBTREE,
+    SUCCESS,
     Session,
     make_search_error,
 )
@@ -162,7 +163,7 @@ def read_changes(
     has_more = True
     while has_more:
         ending = yield from _read_page(session, state)
-        if ending.is_success and DIRSYNC in ending.controls:
+        if ending.code == SUCCESS and DIRSYNC in ending.controls:
             reply = ending.controls[DIRSYNC]
             has_more, state.cookie = decode_dirsync_reply(reply)
         elif ending.code == _BAD_COOKIE and state.cookie:

@@ -265,7 +265,7 @@ def _filter_on_attribute(tree: Filter, name: str) -> Filter:
             return Present(attribute=name)
 
 
-def to_ldap_filter(tree: Filter) -> str | None:
+def to_ldap_filter(tree: Filter | None) -> str | None:
     """Return an LDAP filter that matches whatever `tree` does; None if impossible."""
     match tree:
         case And(operands=operands):
@@ -278,5 +278,5 @@ def to_ldap_filter(tree: Filter) -> str | None:
             return _comparison_filter(tree)
         case ValuePath(attribute=name, operand=operand):
             return to_ldap_filter(_filter_on_attribute(operand, name))
-        case Not():
+        case Not() | None:
             return None

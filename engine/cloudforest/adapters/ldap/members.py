@@ -9,7 +9,7 @@ followed here.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from cloudforest.adapters import directory_entries
@@ -53,7 +53,8 @@ class _MembersReader:
             sids = each.attributes.get("objectsid", ())
             ids.update(filter(None, map(directory_entries.relative_id, sids)))
         self.has_missing_groups |= group_count < len(groups)
-        self._read_primary_members(sorted(ids))
+        primary = self.search_batches(filters.primary_group_filter, ids)
+        self.members.update(map(_object_guid, primary))
 
     def _add_members(self, group: DirectoryEntry) -> None:
         domain = find_domain_name(self.base)
@@ -63,21 +64,17 @@ class _MembersReader:
             else:
                 self.foreign_members.add(ForeignMember(dn, guid))
 
-    def _read_primary_members(self, ids: Sequence[str]) -> None:
-        for batch in search.in_batches(ids):
-            found = self._search_entries(filters.primary_group_filter(batch))
-            self.members.update(map(_object_guid, found))
-
-    def _search_entries(self, filter_text: str) -> Iterator[DirectoryEntry]:
+    def search_batches(
+        self, write_filter: Callable[[Sequence[str]], str], names: Collection[str]
+    ) -> Iterator[DirectoryEntry]:
         """Yield every match, with only its objectGUID and DN."""
-        return search.search_subtree(
-            self.session, self.base, filter=filter_text, attributes=["objectGUID"]
-        )
-
-    def read_nested_groups(self, groups: Collection[str]) -> Iterator[DirectoryEntry]:
-        """Yield the groups that are members of one of these."""
-        for batch in search.in_batches([*groups]):
-            yield from self._search_entries(filters.nested_groups_filter(batch))
+        for batch in search.in_batches(sorted(names)):
+            yield from search.search_subtree(
+                self.session,
+                self.base,
+                filter=write_filter(batch),
+                attributes=["objectGUID"],
+            )
 
     def is_complete(self) -> bool:
         """Return whether the groups that show no members are proven to have none."""
@@ -105,7 +102,9 @@ def read_members(
     while level:
         reader.read_groups(level)
         seen |= level
-        found = reader.read_nested_groups(level) if nested else ()
+        found = reader.search_batches(
+            filters.nested_groups_filter, level if nested else ()
+        )
         groups = {each.dn: _object_guid(each) for each in found}
         followed.update(groups.values())
         level = groups.keys() - seen

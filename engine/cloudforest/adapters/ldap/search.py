@@ -22,6 +22,7 @@ from cloudforest.adapters.ldap.session import (
     BASE,
     INSUFFICIENT_RIGHTS,
     SUBTREE,
+    SUCCESS,
     Session,
     make_search_error,
 )
@@ -57,7 +58,7 @@ def search_entries(
     ending = yield from session.search(
         base, scope, filter=filter, attributes=attributes, controls=controls
     )
-    if not ending.is_success and ending.code != _NO_SUCH_OBJECT:
+    if ending.code not in {SUCCESS, _NO_SUCH_OBJECT}:
         raise make_search_error(session, ending)
     return ending
 

@@ -25,7 +25,7 @@ from cloudforest.adapters.ldap.ber import (
 )
 from cloudforest.base.errors import CloudforestError, Rejected, Unavailable
 
-INSUFFICIENT_RIGHTS = 50
+SUCCESS, INSUFFICIENT_RIGHTS = 0, 50
 BUSY = frozenset({51, 52})
 BASE, LEVEL, SUBTREE = ldap3.BASE, ldap3.LEVEL, ldap3.SUBTREE
 RECEIVE_SECONDS = 120

@@ -6,7 +6,7 @@ import hashlib
 import re
 from array import array
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -129,26 +129,20 @@ def _agrees_with_trailer(scan: _Scan) -> bool:
     return True
 
 
+def _find_twin(order: Sequence[int], key: Callable[[int], object]) -> int | None:
+    return next((at for at, after in pairwise(order) if key(at) == key(after)), None)
+
+
 def _refuse_duplicates(scan: _Scan, by_dn: Sequence[int]) -> None:
     """Raise Rejected if two entries share a DN or an objectGUID."""
-    by_guid = sorted(range(scan.entry_count), key=scan.guid_at)
-    twins = [
-        *(
-            (at, "DN")
-            for at, after in pairwise(by_dn)
-            if scan.hashes[at] == scan.hashes[after]
-        ),
-        *(
-            (at, "objectGUID")
-            for at, after in pairwise(by_guid)
-            if scan.guid_at(at) == scan.guid_at(after)
-        ),
-    ]
-    if twins:
-        at, what = twins[0]
+    what, twin = "DN", _find_twin(by_dn, scan.hashes.__getitem__)
+    if twin is None:
+        by_guid = sorted(range(scan.entry_count), key=scan.guid_at)
+        what, twin = "objectGUID", _find_twin(by_guid, scan.guid_at)
+    if twin is not None:
         raise Rejected(
             f"{scan.path} has two entries with the same {what}; one of them has the "
-            f"objectGUID {format_guid(scan.guid_at(at))}. The directory changed "
+            f"objectGUID {format_guid(scan.guid_at(twin))}. The directory changed "
             "during the export. Export the domain again."
         )
 

@@ -107,10 +107,6 @@ class Block:
     start: int
     raw: bytes
 
-    def unfold(self) -> bytes:
-        """Return the lines with continuations joined (RFC 2849, note 2)."""
-        return self.raw.replace(b"\n ", b"")
-
     def numbered_lines(self) -> Iterator[tuple[int, bytes]]:
         """Yield each joined line with the number of the line where it starts."""
         number = self.start
@@ -263,7 +259,8 @@ def read_ldif(
     malformed, and Misconfigured if it can't be opened.
     """
     for block in read_blocks(path):
-        text = block.unfold()
+        # Join continued lines (RFC 2849, note 2).
+        text = block.raw.replace(b"\n ", b"")
         if prefilter is not None and not prefilter.search(text):
             continue
         ending = _TRAILER.search(text)
