@@ -88,9 +88,6 @@ class AgentWatermark(Value, frozen=True):
     cookies: Mapping[EntryKind, str | None] = msgspec.field(default_factory=dict)
     members: str | None = None
 
-    def encode(self) -> str:
-        return base64.b64encode(canonical_json(self)).decode()
-
 
 def decode_watermark(watermark: str | None) -> AgentWatermark:
     """Decode a watermark; a foreign one starts a full read."""
@@ -201,7 +198,7 @@ async def answer_import(bound: BoundRequest) -> AsyncIterator[Record | Closing]:
     after = AgentWatermark({kind: each.value for kind, each in ends.items()}, digest)
     yield Closing(
         complete=all(each.is_complete for each in ends.values()),
-        watermark=after.encode(),
+        watermark=base64.b64encode(canonical_json(after)).decode(),
         directory=bound.identity,
         bindings=dict(bound.bindings.guids),
         nested=bound.nested_groups,

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from cloudforest.base.errors import Misconfigured, Rejected
-from cloudforest.base.files import make_private_folder, read_bounded, write_private_file
+from cloudforest.base.files import read_bounded, write_private_file
 from cloudforest.base.nkey import NKey, new_user_key
 from cloudforest.model.identity import (
     ASSERTION_ALGORITHM,
@@ -50,7 +50,6 @@ class AgentFolder:
 
     def write(self, path: Path, data: bytes) -> None:
         try:
-            make_private_folder(self.path)
             write_private_file(path, data)
         except OSError as error:
             raise Misconfigured(

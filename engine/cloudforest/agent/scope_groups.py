@@ -55,10 +55,7 @@ class Forest:
                     f"{domain} to each agent of {self.job_domain}; `cloudforest "
                     "status` shows why a domain is not read."
                 )
-        return {
-            **dict.fromkeys(scope.all_organizational_units, self.job_domain),
-            **groups,
-        }
+        return dict.fromkeys(scope.all_organizational_units, self.job_domain) | groups
 
     async def resolve_dns(self, domains: DomainByDn) -> dict[str, str]:
         """Return the objectGUID of each DN that exists, keyed by the DN as given."""

@@ -9,13 +9,13 @@ security descriptor ([MS-DTYP] 2.4).
 from __future__ import annotations
 
 import struct
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from cloudforest.adapters.directory_entries import format_guid, format_sid
 from cloudforest.adapters.ldap import filters, search
-from cloudforest.adapters.ldap.ber import DACL, SearchResultDone, SearchResultEntry
+from cloudforest.adapters.ldap.ber import DACL, SearchResultEntry
 from cloudforest.adapters.ldap.session import SUBTREE, Session
 from cloudforest.model.messages import Lookup
 
@@ -138,7 +138,7 @@ def _readable_attributes(
 
 def _search_objects(
     session: Session, base: str, filter_text: str, names: Sequence[str]
-) -> Generator[SearchResultEntry, None, SearchResultDone]:
+) -> Iterator[SearchResultEntry]:
     return search.search_entries(
         session,
         base,

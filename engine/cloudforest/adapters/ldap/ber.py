@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import NamedTuple
 
 DIRSYNC = "1.2.840.113556.1.4.841"
@@ -17,14 +16,8 @@ INCREMENTAL_VALUES = -0x80000000
 """0x80000000 in four bytes ([MS-ADTS] 3.1.1.3.4.1.3), which is negative in BER."""
 OBJECT_SECURITY = 1
 _INTEGER, _OCTETS, _SEQUENCE = 0x02, 0x04, 0x30
+_ENTRY, _DONE, _CONTROLS = 0x64, 0x65, 0xA0
 _SHORT = 0x80
-
-
-class Tag(IntEnum):
-    OCTETS = 0x04
-    ENTRY = 0x64
-    DONE = 0x65
-    CONTROLS = 0xA0
 
 
 @dataclass(frozen=True)
@@ -100,7 +93,7 @@ def _decode_controls(message: bytes, start: int) -> Iterator[tuple[str, bytes]]:
         part = end
         while part < after:
             inner, part_end = content_bounds(message, part)
-            if message[part] == Tag.OCTETS:
+            if message[part] == _OCTETS:
                 value = message[inner:part_end]
             part = part_end
         yield message[name:end].decode(), value
@@ -113,7 +106,7 @@ def _decode_done(message: bytes, start: int, after: int, stop: int) -> SearchRes
     _, end = content_bounds(message, end)
     begin, end = content_bounds(message, end)
     text = message[begin:end].decode(errors="replace")
-    has_controls = after < stop and message[after] == Tag.CONTROLS
+    has_controls = after < stop and message[after] == _CONTROLS
     return SearchResultDone(
         code, text, dict(_decode_controls(message, after)) if has_controls else {}
     )
@@ -124,13 +117,10 @@ def decode_message(message: bytes) -> SearchResultEntry | SearchResultDone | Non
     start, stop = content_bounds(message, 0)
     _, operation = content_bounds(message, start)
     inner, after = content_bounds(message, operation)
-    match message[operation]:
-        case Tag.ENTRY:
-            return _decode_entry(message, inner)
-        case Tag.DONE:
-            return _decode_done(message, inner, after, stop)
-        case _:
-            return None
+    if message[operation] == _ENTRY:
+        return _decode_entry(message, inner)
+    is_done = message[operation] == _DONE
+    return _decode_done(message, inner, after, stop) if is_done else None
 
 
 class Control(NamedTuple):

@@ -111,7 +111,7 @@ class LdapDirectory:
 
     def __init__(self, controllers: Controllers) -> None:
         self._controllers = controllers
-        self._has_replication_right: bool | None = None
+        self._has_replication_right = True
         labels = controllers.domain.split(".")
         self._base = ",".join(f"DC={label}" for label in labels)
 
@@ -221,9 +221,7 @@ class LdapDirectory:
     async def list_missing_rights(self) -> tuple[str, ...]:
         """Return the missing rights; the last read of changes tested replication."""
         sees = await self._call(can_see_deleted)
-        missing = (
-            () if self._has_replication_right in {None, True} else (REPLICATE_RIGHT,)
-        )
+        missing = () if self._has_replication_right else (REPLICATE_RIGHT,)
         return missing if sees else (*missing, SEE_DELETED_RIGHT)
 
     async def watch_changes(self) -> AsyncIterator[None]:

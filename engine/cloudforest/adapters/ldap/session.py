@@ -84,41 +84,29 @@ class Session:
         )  # fmt: skip
         try:
             self._connection.strategy.send("searchRequest", request, list(controls))
+            for message in self._read_messages():
+                item = decode_message(message)
+                if isinstance(item, SearchResultEntry):
+                    yield item
+                elif item is not None:
+                    return item
         except (LDAPException, OSError) as error:
             raise make_broken_connection_error(self.controller, str(error)) from error
-        for message in self._read_messages():
-            match self._decode(message):
-                case SearchResultEntry() as entry:
-                    yield entry
-                case SearchResultDone() as ending:
-                    return ending
-                case None:
-                    continue
-        raise make_broken_connection_error(self.controller, "it closed the connection")
-
-    def _decode(self, message: bytes) -> SearchResultEntry | SearchResultDone | None:
-        try:
-            return decode_message(message)
         except (IndexError, ValueError) as error:
             raise make_broken_connection_error(
                 self.controller, "it sent invalid LDAP"
             ) from error
+        raise make_broken_connection_error(self.controller, "it closed the connection")
 
     def _read_messages(self) -> Iterator[bytes]:
         pending = bytearray()
-        while data := self._receive():
+        while data := self._socket.recv(_READ_BYTES):
             pending += data
             start = 0
             while (end := find_message_end(pending, start)) is not None:
                 yield bytes(pending[start:end])
                 start = end
             del pending[:start]
-
-    def _receive(self) -> bytes:
-        try:
-            return self._socket.recv(_READ_BYTES)
-        except OSError as error:
-            raise make_broken_connection_error(self.controller, str(error)) from error
 
     def disable_timeout(self) -> None:
         """Wait for answers without limit, as long as TCP keep-alive succeeds."""

@@ -18,7 +18,6 @@ from cloudforest.adapters.ldif.reader import (
     Trailer,
     attribute_pattern,
     file_digest,
-    make_malformed_error,
     matches_checksum,
     read_ldif,
     read_stamp,
@@ -97,14 +96,11 @@ class _Scan:
         try:
             self.hashes.append(_hash_dn(record.dn))
         except SyntaxFault as error:
-            raise make_malformed_error(
-                self.path, record.block.start, "has no valid DN"
-            ) from error
+            raise record.block.malformed("has no valid DN") from error
         guids = record.attribute_values(_GUID_PATTERN).get("objectguid")
         guid = guids[0] if guids else b""
         if len(guid) != _GUID_BYTES:
-            what = "starts an entry without a valid objectGUID"
-            raise make_malformed_error(self.path, record.block.start, what)
+            raise record.block.malformed("starts an entry without a valid objectGUID")
         self.guids += guid
         # AD sends 1,500 values at once, and ldapsearch does not request the others.
         self.has_cut_values |= b";range=" in record.text and bool(
