@@ -9,7 +9,7 @@ import msgspec
 import structlog
 
 from cloudforest.agent import changes
-from cloudforest.agent.question import (
+from cloudforest.agent.bound_request import (
     ScopeBindingChanged,
     bind_request,
     require_unmoved,

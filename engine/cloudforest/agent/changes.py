@@ -15,7 +15,7 @@ from dataclasses import replace
 
 import msgspec
 
-from cloudforest.agent.records import (
+from cloudforest.agent.bound_request import (
     MEMBER_ATTRIBUTE,
     READ_ORDER,
     BoundRequest,
