@@ -214,12 +214,11 @@ def to_entry(
     if guid is None:
         return None
     classes = frozenset(each.lower() for each in attributes.get("objectclass", ()))
+    otherwise = None if classes else assumed_type
     return Entry(
         object_guid=guid,
         dn=source.dn,
-        type=next((each for each in _TYPES if each in classes), None)
-        if classes
-        else assumed_type,
+        type=next((each for each in _TYPES if each in classes), otherwise),
         classes=classes,
         parent=next(iter(attributes.get("parentguid", ())), None),
         is_deleted=attributes.get("isdeleted", ())[:1] == ("TRUE",),
