@@ -16,6 +16,7 @@ from cloudforest.adapters.bus.agent import NatsListener
 from cloudforest.adapters.control.http import AgentControlPlaneClient
 from cloudforest.agent.answer import Responder
 from cloudforest.agent.bindings import load_host_bindings
+from cloudforest.agent.domains import ServedDomains
 from cloudforest.agent.identity import (
     AgentFolder,
     AgentIdentity,
@@ -97,13 +98,18 @@ async def _load_or_enrol(
 def _make_service(
     identity: AgentIdentity, folder: AgentFolder, control: AgentControlPlaneClient
 ) -> AgentService:
+    bus = NatsListener(identity.id, identity.bus_key)
     return AgentService(
         identity=identity,
         control=control,
-        bus=NatsListener(identity.id, identity.bus_key),
+        bus=bus,
         load_bindings=lambda: load_host_bindings(folder.bindings),
-        open_directory=partial(open_directory, environment=os.environ),
-        answerer_factory=partial(Responder, identity.id, page_bytes=PAGE_BYTES),
+        domains=ServedDomains(
+            bus,
+            open_directory=partial(open_directory, environment=os.environ),
+            answerer_factory=partial(Responder, identity.id, page_bytes=PAGE_BYTES),
+            clock=system_clock,
+        ),
         clock=system_clock,
     )
 

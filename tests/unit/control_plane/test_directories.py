@@ -24,4 +24,4 @@ def test_verification_is_off_only_if_both_sides_turn_it_off(
 
     opened = open_directory(domain(verify=requested), binding, {})
 
-    assert opened._controllers._trust.verify is verified
+    assert opened._controllers.verify is verified
