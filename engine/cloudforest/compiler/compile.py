@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from cloudforest.base.diagnostics import Diagnostic, Location, has_errors
-from cloudforest.compiler.document import Document, DocumentDiagnostic
+from cloudforest.compiler.document import Document, Mistake
 from cloudforest.compiler.examples import check_examples
 from cloudforest.compiler.files import read_tree
 from cloudforest.compiler.programs import add_programs
@@ -57,7 +57,7 @@ class _CheckedDocuments(NamedTuple):
     valid: list[Document]
     valid_parts: list[Document]
     corrected: list[Document]
-    diagnostics: list[DocumentDiagnostic]
+    diagnostics: list[Mistake]
 
 
 def _check_documents(documents: list[Document]) -> _CheckedDocuments:

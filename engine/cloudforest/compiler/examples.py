@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from cloudforest.base.diagnostics import DocumentPath
-from cloudforest.compiler.document import Document, DocumentDiagnostic
+from cloudforest.compiler.document import Document, Mistake, Mistakes
 from cloudforest.compiler.programs import make_attribute_program, make_scope_program
 from cloudforest.compiler.resolve import find_extensions, resolve_mapping, resolve_scope
 from cloudforest.compiler.tree import DocumentTree, canonical_target
@@ -211,7 +211,7 @@ def _make_context(example: Document) -> EvaluationContext | None:
 
 def _check_expected_exclusion(
     example: Document, failing_clauses: tuple[str, ...]
-) -> Iterator[DocumentDiagnostic]:
+) -> Mistakes:
     expected = example.content["out"]
     if any(
         each == expected or each.startswith(f"{expected}: ") for each in failing_clauses
@@ -224,10 +224,10 @@ def _check_expected_exclusion(
         f'The example expects that "{expected}" excludes this object, but the scope '
         f'"{example.content["scope"]}" {found}. Correct one of the two.'
     )
-    yield DocumentDiagnostic("example-scope", message, example, ("out",))
+    yield example.error("example-scope", message, "out")
 
 
-def _hide_values(difference: DocumentDiagnostic, key: str) -> DocumentDiagnostic:
+def _hide_values(difference: Mistake, key: str) -> Mistake:
     """Return a difference without its line and without both sensitive values."""
     message = difference.message
     if not difference.at_key:
@@ -250,7 +250,7 @@ def _sort_if_list(value: Any) -> Any:
 
 def _compare_attribute(
     example: Document, key: str, mapped: Any, unexpected: Collection[str]
-) -> Iterator[DocumentDiagnostic]:
+) -> Mistakes:
     expected = example.content["resource"][key]
     if _sort_if_list(expected) == _sort_if_list(mapped):
         return
@@ -259,29 +259,26 @@ def _compare_attribute(
         closest = find_closest(canonical_target(key), unexpected)
         hint = ask_if_meant(closest) if closest else _explain_missing_value(key)
         message = f'The mapping writes nothing to "{key}". {hint}'
-        yield DocumentDiagnostic(
-            "example-differs", message, example, where, at_key=True
-        )
+        yield example.error("example-differs", message, *where, at_key=True)
     else:
         message = (
             f'The example expects {format_yaml_value(expected)} in "{key}", but the '
             f"mapping writes {format_yaml_value(mapped)}. Correct one of the two."
         )
-        yield DocumentDiagnostic("example-differs", message, example, where)
+        yield example.error("example-differs", message, *where)
 
 
 def _compare_resource(
     example: Document, program: AttributeProgram, mapped: dict[str, Any]
-) -> Iterator[DocumentDiagnostic]:
+) -> Mistakes:
     expected = {canonical_target(key): key for key in example.content["resource"]}
     for path in find_random_targets(program) & expected.keys():
         message = (
             f'"{expected[path]}" has a new random value each time, so an example '
             "cannot expect one. Remove it."
         )
-        where = ("resource", expected.pop(path))
-        yield DocumentDiagnostic(
-            "example-differs", message, example, where, at_key=True
+        yield example.error(
+            "example-differs", message, "resource", expected.pop(path), at_key=True
         )
     hidden = {rule.target for rule in program.rules if rule.sensitive}
     unexpected = mapped.keys() - expected.keys()
@@ -295,9 +292,7 @@ def _compare_resource(
             f"The mapping also writes `{line}`. Add it to `resource`, or correct the "
             "mapping."
         )
-        yield DocumentDiagnostic(
-            "example-differs", message, example, ("resource",), at_key=True
-        )
+        yield example.error("example-differs", message, "resource", at_key=True)
 
 
 def _check_example(
@@ -305,7 +300,7 @@ def _check_example(
     program: AttributeProgram,
     subject: ExampleObject,
     failing_clauses: tuple[str, ...],
-) -> Iterator[DocumentDiagnostic]:
+) -> Mistakes:
     resource: dict[str, Any] = {}
     fault: MappingFault | None = None
     if not failing_clauses:
@@ -322,17 +317,15 @@ def _check_example(
             f"This object is left out ({failing_clauses[-1]}), but the example expects "
             "a resource. Correct one of the two, or write `out:`."
         )
-        yield DocumentDiagnostic(
-            "example-scope", message, example, ("resource",), at_key=True
-        )
+        yield example.error("example-scope", message, "resource", at_key=True)
     elif fault is not None:
         message = f'The mapping "{program.mapping}" cannot map this object: {fault}'
-        yield DocumentDiagnostic("example-differs", message, example, ("mapping",))
+        yield example.error("example-differs", message, "mapping")
     else:
         yield from _compare_resource(example, program, resource)
 
 
-def check_examples(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_examples(tree: DocumentTree) -> Mistakes:
     """Run every example of a tree without errors."""
     tenant = next(iter(tree.documents_of("Tenant")), None)
     domain = tenant.content.get("defaultDomain", "") if tenant else ""
@@ -348,7 +341,7 @@ def check_examples(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
         context = _make_context(example)
         if context is None:
             message = f'"{example.content["now"]}" is not a valid date. Correct it.'
-            yield DocumentDiagnostic("wrong-format", message, example, ("now",))
+            yield example.error("wrong-format", message, "now")
             continue
         program = programs[example.content["mapping"]]
         subject = read_example_object(
@@ -370,27 +363,25 @@ def _find_dns(example: Document) -> Iterator[tuple[DocumentPath, str]]:
         yield ("object", "groups", index), each
 
 
-def check_example_objects(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_example_objects(tree: DocumentTree) -> Mistakes:
     for example in tree.documents_of("Example"):
         for path, dn in _find_dns(example):
             try:
                 parse_dn(dn)
             except SyntaxFault as fault:
-                yield DocumentDiagnostic(
-                    "dn-syntax", str(fault), example, path, offset=fault.offset
-                )
+                yield example.error("dn-syntax", str(fault), *path, offset=fault.offset)
         for name in example.content["object"].get("attributes", {}):
             if is_forbidden(name):
                 message = (
                     f'The attribute "{name}" holds secrets and is never read. Remove '
                     "it. If the secret is real, change it."
                 )
-                where = ("object", "attributes", name)
-                yield DocumentDiagnostic(
+                yield example.error(
                     "forbidden-attribute",
                     message,
-                    example,
-                    where,
+                    "object",
+                    "attributes",
+                    name,
                     at_key=True,
                     is_line_hidden=True,
                 )

@@ -5,14 +5,14 @@ Misspelt keys are corrected and wrong parts removed, so that the rest can be che
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any
 
 from jsonschema import ValidationError
 
 from cloudforest.base.diagnostics import DocumentPath
-from cloudforest.compiler.document import Document, DocumentDiagnostic
+from cloudforest.compiler.document import Document, Mistake, Mistakes
 from cloudforest.compiler.schemas import (
     DOCUMENT_KINDS,
     find_duplicates,
@@ -36,7 +36,7 @@ from cloudforest.compiler.wording import (
 
 SECRET_TITLE = "Secret reference"  # noqa: S105 - a schema's title
 
-Explanations = Iterator[DocumentDiagnostic]
+Explanations = Mistakes
 KeyRenames = Mapping[DocumentPath, str]
 TYPE_MISTAKE_IDS = {"wrong-type", "plain-text-secret"}
 MAX_SCHEMA_MISTAKES = 100
@@ -70,9 +70,8 @@ def _explain_unknown_keys(
         message = (
             f'Unknown key "{key}" in {_describe_block(path, document)}. {next_step}'
         )
-        where = (*path, key)
-        yield DocumentDiagnostic(
-            "unknown-key", message, document, where, at_key=True, intended_key=intended
+        yield document.error(
+            "unknown-key", message, *path, key, at_key=True, intended_key=intended
         )
         free -= {intended}
 
@@ -94,7 +93,7 @@ def _explain_missing_keys(
             f'The key "{key}" is missing in {_describe_block(path, document)}. '
             f"Add it, for example {_format_key_example(schema, key)}."
         )
-        yield DocumentDiagnostic("missing-key", message, document, path)
+        yield document.error("missing-key", message, *path)
 
 
 def _format_first_example(schema: dict[str, Any]) -> str:
@@ -103,15 +102,13 @@ def _format_first_example(schema: dict[str, Any]) -> str:
     return f"`{format_yaml_value(schema['examples'][0])}`"
 
 
-def _make_plain_text(document: Document, path: DocumentPath) -> DocumentDiagnostic:
+def _make_plain_text(document: Document, path: DocumentPath) -> Mistake:
     message = (
         f"{capitalize_first(describe_path(path))} holds a secret in plain text. Write "
         f"`{{env: NAME}}` or `{{file: PATH}}`. Change the secret if you shared this "
         "file."
     )
-    return DocumentDiagnostic(
-        "plain-text-secret", message, document, path, is_line_hidden=True
-    )
+    return document.error("plain-text-secret", message, *path, is_line_hidden=True)
 
 
 def _explain_type(document: Document, path: DocumentPath, error: Any) -> Explanations:
@@ -127,18 +124,16 @@ def _explain_type(document: Document, path: DocumentPath, error: Any) -> Explana
     )
     if path:
         message += f" Write it like {_format_first_example(error.schema)}."
-    yield DocumentDiagnostic("wrong-type", message, document, path)
+    yield document.error("wrong-type", message, *path)
 
 
-def _make_secret_in_url(document: Document, path: DocumentPath) -> DocumentDiagnostic:
+def _make_secret_in_url(document: Document, path: DocumentPath) -> Mistake:
     message = (
         f"{capitalize_first(describe_path(path))} is a URL that contains a secret. "
         f"Move the secret to the credentials, as `{{env: NAME}}` or `{{file: PATH}}`. "
         "Change it if you shared this file."
     )
-    return DocumentDiagnostic(
-        "plain-text-secret", message, document, path, is_line_hidden=True
-    )
+    return document.error("plain-text-secret", message, *path, is_line_hidden=True)
 
 
 def _explain_value(document: Document, path: DocumentPath, error: Any) -> Explanations:
@@ -153,7 +148,7 @@ def _explain_value(document: Document, path: DocumentPath, error: Any) -> Explan
         f"{capitalize_first(describe_path(path))} cannot be "
         f"{format_value(error.instance)}. {next_step}"
     )
-    yield DocumentDiagnostic("unknown-value", message, document, path)
+    yield document.error("unknown-value", message, *path)
 
 
 def _explain_format(document: Document, path: DocumentPath, error: Any) -> Explanations:
@@ -166,7 +161,7 @@ def _explain_format(document: Document, path: DocumentPath, error: Any) -> Expla
         f"{capitalize_first(describe_path(path))} has the wrong format{value}. "
         f"Write it like {_format_first_example(error.schema)}."
     )
-    yield DocumentDiagnostic("wrong-format", message, document, path)
+    yield document.error("wrong-format", message, *path)
 
 
 def _is_required(document: Document, path: DocumentPath) -> bool:
@@ -186,7 +181,7 @@ def _explain_empty(document: Document, path: DocumentPath, error: Any) -> Explan
     is_required = _is_required(document, path)
     next_step = "Add an entry." if is_required else "Add an entry, or remove the key."
     message = f"{capitalize_first(describe_path(path))} is empty. {next_step}"
-    yield DocumentDiagnostic("empty-list", message, document, path)
+    yield document.error("empty-list", message, *path)
 
 
 def _explain_duplicates(
@@ -197,7 +192,7 @@ def _explain_duplicates(
             f"{capitalize_first(format_value(item))} is already in the list. Remove "
             "one of the two."
         )
-        yield DocumentDiagnostic("duplicate-item", message, document, (*path, index))
+        yield document.error("duplicate-item", message, *path, index)
 
 
 def _explain_range(document: Document, path: DocumentPath, error: Any) -> Explanations:
@@ -205,7 +200,7 @@ def _explain_range(document: Document, path: DocumentPath, error: Any) -> Explan
         f"{capitalize_first(describe_path(path))} is {format_value(error.instance)}. "
         f"The {error.validator} is {error.validator_value}."
     )
-    yield DocumentDiagnostic("out-of-range", message, document, path)
+    yield document.error("out-of-range", message, *path)
 
 
 def _explain_choice(document: Document, path: DocumentPath, error: Any) -> Explanations:
@@ -214,7 +209,7 @@ def _explain_choice(document: Document, path: DocumentPath, error: Any) -> Expla
         f"{capitalize_first(_describe_block(path, document))} needs exactly one of "
         f"{quote_names(choices)}."
     )
-    yield DocumentDiagnostic("choose-one", message, document, path)
+    yield document.error("choose-one", message, *path)
 
 
 EXPLAINERS: dict[str, Callable[[Document, DocumentPath, Any], Explanations]] = {
@@ -265,7 +260,7 @@ def _rewrite_document(
     )
 
 
-def rename_keys(document: Document, misspelt: Iterable[DocumentDiagnostic]) -> Document:
+def rename_keys(document: Document, misspelt: Iterable[Mistake]) -> Document:
     """Return the document with its misspelt keys corrected; locations stay.
 
     Each of `misspelt` has an `intended_key`.
@@ -274,28 +269,26 @@ def rename_keys(document: Document, misspelt: Iterable[DocumentDiagnostic]) -> D
     return _rewrite_document(document, names, frozenset())
 
 
-def remove_paths(document: Document, wrong: Iterable[DocumentDiagnostic]) -> Document:
+def remove_paths(document: Document, wrong: Iterable[Mistake]) -> Document:
     """Return the document without its wrong parts."""
     return _rewrite_document(document, {}, frozenset(each.path for each in wrong))
 
 
-def _select_misspelt(diagnostics: list[DocumentDiagnostic]) -> list[DocumentDiagnostic]:
+def _select_misspelt(diagnostics: list[Mistake]) -> list[Mistake]:
     if any(each.id == "more-mistakes" for each in diagnostics):
         return []
     return [each for each in diagnostics if each.intended_key is not None]
 
 
-def _make_more_mistakes(document: Document) -> DocumentDiagnostic:
+def _make_more_mistakes(document: Document) -> Mistake:
     message = (
         f"The document has more than {MAX_SCHEMA_MISTAKES} mistakes. Fix these first, "
         "then check it again to see the rest."
     )
-    return DocumentDiagnostic("more-mistakes", message, document)
+    return document.error("more-mistakes", message)
 
 
-def _is_consequence(
-    mistake: DocumentDiagnostic, others: list[DocumentDiagnostic]
-) -> bool:
+def _is_consequence(mistake: Mistake, others: list[Mistake]) -> bool:
     """Tell whether a key is only missing because its block has the wrong type."""
     return mistake.id in {"missing-key", "choose-one"} and any(
         each.id in TYPE_MISTAKE_IDS and each.path == mistake.path for each in others
@@ -303,16 +296,16 @@ def _is_consequence(
 
 
 def _drop_consequences(
-    diagnostics: list[DocumentDiagnostic],
-) -> list[DocumentDiagnostic]:
+    diagnostics: list[Mistake],
+) -> list[Mistake]:
     """Drop duplicates, and mistakes that follow from another one at the same path."""
-    kept: dict[object, DocumentDiagnostic] = {}
+    kept: dict[object, Mistake] = {}
     for each in diagnostics:
         kept.setdefault((each.path, each.id, each.message), each)
     return [each for each in kept.values() if not _is_consequence(each, diagnostics)]
 
 
-def _find_schema_mistakes(document: Document) -> list[DocumentDiagnostic]:
+def _find_schema_mistakes(document: Document) -> list[Mistake]:
     errors = make_validator(document.content["kind"]).iter_errors(document.content)
     found = (each for error in errors for each in explain_schema_error(document, error))
     shown = list(islice(found, MAX_SCHEMA_MISTAKES))
@@ -321,21 +314,21 @@ def _find_schema_mistakes(document: Document) -> list[DocumentDiagnostic]:
     ]
 
 
-def check_schema(document: Document) -> list[DocumentDiagnostic]:
+def check_schema(document: Document) -> list[Mistake]:
     """Return the mistakes in the shape of a document, each once.
 
     The rest of the document is checked as if its misspelt keys were right.
     """
     if "kind" not in document.content:
         message = f'The key "kind" is missing. {list_choices(DOCUMENT_KINDS)}'
-        return [DocumentDiagnostic("missing-key", message, document)]
+        return [document.error("missing-key", message)]
     kind = document.content["kind"]
     if kind not in DOCUMENT_KINDS:
         message = (
             f"`kind` cannot be {format_value(kind)}. "
             f"{suggest_names(str(kind), DOCUMENT_KINDS)}"
         )
-        return [DocumentDiagnostic("unknown-kind", message, document, ("kind",))]
+        return [document.error("unknown-kind", message, "kind")]
     mistakes = _find_schema_mistakes(document)
     misspelt = _select_misspelt(mistakes)
     if not misspelt:

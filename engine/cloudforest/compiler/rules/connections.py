@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from urllib.parse import SplitResult, urlsplit
 
-from cloudforest.base.diagnostics import DocumentPath, Severity
-from cloudforest.compiler.document import Document, DocumentDiagnostic
+from cloudforest.base.diagnostics import DocumentPath
+from cloudforest.compiler.document import Document, Mistake, Mistakes
 from cloudforest.compiler.tree import DocumentTree
 
 _URL_PATHS: dict[str, tuple[DocumentPath, ...]] = {
@@ -34,7 +33,7 @@ def _get_text_at(document: Document, path: DocumentPath) -> str | None:
     return node if isinstance(node, str) else None
 
 
-def check_urls(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_urls(tree: DocumentTree) -> Mistakes:
     for kind, paths in _URL_PATHS.items():
         for document in tree.documents_of(kind):
             for path in paths:
@@ -43,7 +42,7 @@ def check_urls(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
                     message = (
                         f'"{written}" is not a valid URL. Correct its host or port.'
                     )
-                    yield DocumentDiagnostic("wrong-format", message, document, path)
+                    yield document.error("wrong-format", message, *path)
 
 
 def _is_plain_http(written: str) -> bool:
@@ -53,41 +52,39 @@ def _is_plain_http(written: str) -> bool:
     )
 
 
-def _check_service(target: Document) -> Iterator[DocumentDiagnostic]:
+def _check_service(target: Document) -> Mistakes:
     written, auth = target.content["scim"], target.content.get("auth", {})
     if _is_plain_http(written):
         message = (
             f'The target "{written}" is not encrypted, so anybody on the network can '
             "read the credentials and the personal data. Write `https://`."
         )
-        yield DocumentDiagnostic("plain-http", message, target, ("scim",))
+        yield target.error("plain-http", message, "scim")
     elif "mtls" in auth and not written.startswith("https:"):
         message = (
             f'The target "{written}" does not use TLS, so the client certificate is '
             "never sent. Write `https://`, or use another `auth`."
         )
-        yield DocumentDiagnostic("plain-http", message, target, ("scim",))
+        yield target.error("plain-http", message, "scim")
 
 
-def _check_token_endpoint(target: Document) -> Iterator[DocumentDiagnostic]:
+def _check_token_endpoint(target: Document) -> Mistakes:
     written = target.content.get("auth", {}).get("oauth2", {}).get("tokenUrl", "")
     if _is_plain_http(written):
         message = (
             f'The token endpoint "{written}" is not encrypted, so anybody on the '
             "network can read the client secret and the tokens. Write `https://`."
         )
-        yield DocumentDiagnostic(
-            "plain-http", message, target, ("auth", "oauth2", "tokenUrl")
-        )
+        yield target.error("plain-http", message, "auth", "oauth2", "tokenUrl")
 
 
-def check_credential_encryption(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_credential_encryption(tree: DocumentTree) -> Mistakes:
     for target in tree.documents_of("Target"):
         yield from _check_service(target)
         yield from _check_token_endpoint(target)
 
 
-def check_mail_encryption(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_mail_encryption(tree: DocumentTree) -> Mistakes:
     """Warn of plain SMTP across the network; refuse to send a password without TLS."""
     for tenant in tree.documents_of("Tenant"):
         mail = tenant.content.get("mail", {})
@@ -99,29 +96,24 @@ def check_mail_encryption(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
                 "The password of the mail server would be sent without TLS. Write "
                 "`tls: starttls` or `tls: implicit`, or remove `auth`."
             )
-            yield DocumentDiagnostic("mail-password-in-clear", message, tenant, path)
+            yield tenant.error("mail-password-in-clear", message, *path)
         elif mail["server"].lower() not in LOOPBACK_HOSTS:
             message = (
                 f'Mail to "{mail["server"]}" is sent without TLS, so anybody on the '
                 "network can read and change it. Write `tls: starttls`."
             )
-            yield DocumentDiagnostic(
-                "plain-mail", message, tenant, path, Severity.WARNING
-            )
+            yield tenant.warning("plain-mail", message, *path)
 
 
-def _make_notify_without_mail(document: Document) -> DocumentDiagnostic:
+def _make_notify_without_mail(document: Document) -> Mistake:
     message = (
         "The tree has addresses but no mail server, so nobody is notified. Write "
         "`mail:` in the Tenant."
     )
-    path = ("notify",)
-    return DocumentDiagnostic(
-        "notify-without-mail", message, document, path, Severity.WARNING
-    )
+    return document.warning("notify-without-mail", message, "notify")
 
 
-def check_notify_addresses(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_notify_addresses(tree: DocumentTree) -> Mistakes:
     """Report addresses without a mail server, and a mail server without addresses."""
     notified = [
         each
@@ -136,6 +128,4 @@ def check_notify_addresses(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
                 "The tree has a mail server but no address, so nobody is notified. "
                 "Write `notify:` in the Tenant."
             )
-            yield DocumentDiagnostic(
-                "mail-without-notify", message, tenant, ("mail",), Severity.WARNING
-            )
+            yield tenant.warning("mail-without-notify", message, "mail")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cloudforest.base.diagnostics import Severity
-from cloudforest.compiler.document import Document, DocumentDiagnostic
+from cloudforest.compiler.document import Document, Mistakes
 from cloudforest.compiler.rules.names import find_unresolved_kinds
 from cloudforest.compiler.tree import DocumentTree
 from cloudforest.program.scoping.dn import find_domain_name
@@ -25,7 +24,7 @@ def _find_needed_domains(tree: DocumentTree, job: Document) -> Iterator[str]:
             yield from domains
 
 
-def check_domain_coverage(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_domain_coverage(tree: DocumentTree) -> Mistakes:
     """Report domains that no agent reads or no job uses.
 
     Report none while a job or agent names an unknown domain: it may mean this one.
@@ -52,17 +51,15 @@ def check_domain_coverage(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
                     f'No agent reads the domain "{name}". Add it to the `domains` of '
                     "an Agent."
                 )
-                yield DocumentDiagnostic("domain-without-agent", message, forest, path)
+                yield forest.error("domain-without-agent", message, *path)
             if name not in needed and not may_need:
                 message = (
                     f'No job uses the domain "{name}". Add a Job, or remove the domain.'
                 )
-                yield DocumentDiagnostic(
-                    "domain-without-job", message, forest, path, Severity.WARNING
-                )
+                yield forest.warning("domain-without-job", message, *path)
 
 
-def check_types_mapped_once(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_types_mapped_once(tree: DocumentTree) -> Mistakes:
     for job in tree.documents_of("Job"):
         seen: dict[str, str] = {}
         for index, name, content in tree.list_job_mappings(job):
@@ -73,14 +70,12 @@ def check_types_mapped_once(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
                     "objects. A job takes one mapping per object type: remove one, or "
                     "make two jobs."
                 )
-                yield DocumentDiagnostic(
-                    "overlapping-mappings", message, job, ("mappings", index)
-                )
+                yield job.error("overlapping-mappings", message, "mappings", index)
             elif source is not None:
                 seen[source] = name
 
 
-def check_matching_attributes(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_matching_attributes(tree: DocumentTree) -> Mistakes:
     """Report mappings that cannot match, and so adopt, existing resources."""
     for each in tree.documents_of("Mapping"):
         content = tree.merge_inherited(each)
@@ -93,10 +88,10 @@ def check_matching_attributes(tree: DocumentTree) -> Iterator[DocumentDiagnostic
                 "duplicate existing resources. Write `matchingPriority: 1` on an "
                 "attribute that is unique in the target."
             )
-            yield DocumentDiagnostic("no-matching-attribute", message, each, ("name",))
+            yield each.error("no-matching-attribute", message, "name")
 
 
-def check_unused_documents(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_unused_documents(tree: DocumentTree) -> Mistakes:
     if not tree.is_well_formed:
         return
     jobs = tree.documents_of("Job")
@@ -114,6 +109,4 @@ def check_unused_documents(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
                     f'No job uses the {kind.lower()} "{each.name}". Name it in a Job, '
                     "or remove it."
                 )
-                yield DocumentDiagnostic(
-                    id_, message, each, ("name",), Severity.WARNING
-                )
+                yield each.warning(id_, message, "name")

@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from math import prod
 
-from cloudforest.base.diagnostics import Severity
-from cloudforest.compiler.document import DocumentDiagnostic
+from cloudforest.compiler.document import Mistakes
 from cloudforest.compiler.tree import DocumentTree
 from cloudforest.model.program import And, Compare, Filter, Not, Or, Present, ValuePath
 from cloudforest.program.ad_schema import SINGLE_VALUED
@@ -250,7 +249,7 @@ def _restore_spelling(reason: str, text: str) -> str:
     return f"{text[at : at + len(name)]}{reason[len(name) :]}"
 
 
-def check_satisfiable_filters(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_satisfiable_filters(tree: DocumentTree) -> Mistakes:
     for scope, kind, text in tree.list_filters():
         try:
             reason = find_excluding_reason(parse_filter(text))
@@ -261,10 +260,7 @@ def check_satisfiable_filters(tree: DocumentTree) -> Iterator[DocumentDiagnostic
                 f"No {kind} can match this filter: {_restore_spelling(reason, text)}. "
                 "Correct the filter."
             )
-            path = ("filters", kind)
-            yield DocumentDiagnostic(
-                "filter-never-true", message, scope, path, Severity.WARNING
-            )
+            yield scope.warning("filter-never-true", message, "filters", kind)
 
 
 def _find_mistakes(text: str) -> list[FilterMistake]:
@@ -274,8 +270,8 @@ def _find_mistakes(text: str) -> list[FilterMistake]:
         return []
 
 
-def check_filter_mistakes(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_filter_mistakes(tree: DocumentTree) -> Mistakes:
     for scope, kind, text in tree.list_filters():
         for each in _find_mistakes(text):
             id_, path = _DIAGNOSTIC_IDS[each.kind], ("filters", kind)
-            yield DocumentDiagnostic(id_, each.message, scope, path, offset=each.offset)
+            yield scope.error(id_, each.message, *path, offset=each.offset)

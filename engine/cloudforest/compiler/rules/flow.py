@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from cloudforest.compiler.document import Document, DocumentDiagnostic
+from cloudforest.compiler.document import Document, Mistake, Mistakes
 from cloudforest.compiler.resolve import SENSITIVE_TARGETS
 from cloudforest.compiler.tree import DocumentTree, canonical_target
 from cloudforest.model.program import Expression
@@ -33,7 +33,7 @@ from cloudforest.program.scim.path import parse_path_or_none
 
 def _check_impure_source(
     mapping: Document, target: str, entry: dict[str, Any]
-) -> Iterator[DocumentDiagnostic]:
+) -> Mistakes:
     expression = parse_expression_or_none(entry.get("source", ""))
     names = find_impure_functions(expression) if expression is not None else ()
     if not names:
@@ -45,23 +45,19 @@ def _check_impure_source(
             f"{names[0]} gives a new value each time, so it cannot be used to match. "
             "Match by another attribute."
         )
-        yield DocumentDiagnostic(
-            "impure-expression", message, mapping, path, offset=offset
-        )
+        yield mapping.error("impure-expression", message, *path, offset=offset)
     elif entry.get("flowType", "Always") not in WRITE_ONCE_FLOW_TYPES:
         message = (
             f"{names[0]} gives a new value each time, so it would be written in every "
             "cycle. Write `flowType: ObjectAddOnly`, ValueAddOnly or "
             "AttributeAddOnly."
         )
-        yield DocumentDiagnostic(
-            "impure-expression", message, mapping, path, offset=offset
-        )
+        yield mapping.error("impure-expression", message, *path, offset=offset)
 
 
 def _check_flow_of_target(
     mapping: Document, target: str, entry: dict[str, Any]
-) -> Iterator[DocumentDiagnostic]:
+) -> Mistakes:
     path = parse_path_or_none(target)
     if path is None:
         return
@@ -72,7 +68,7 @@ def _check_flow_of_target(
             f"`members` cannot have the flow type {flow}, as each member is added and "
             "removed separately. Write Always or MultiValueAddOnly."
         )
-        yield DocumentDiagnostic("flow-rule", message, mapping, (*where, "flowType"))
+        yield mapping.error("flow-rule", message, *where, "flowType")
     if entry.get("matchingPriority") and (why := find_unmatchable_reason(path)):
         yield make_unmatchable(mapping, target, why)
     if entry.get("exportMissingReferences") and not is_reference_path(path):
@@ -80,11 +76,10 @@ def _check_flow_of_target(
             f'"{target}" is not a single reference, so `exportMissingReferences` has '
             "no effect on it. Remove it: it is for attributes such as manager."
         )
-        key = (*where, "exportMissingReferences")
-        yield DocumentDiagnostic("flow-rule", message, mapping, key)
+        yield mapping.error("flow-rule", message, *where, "exportMissingReferences")
 
 
-def check_flow_options(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_flow_options(tree: DocumentTree) -> Mistakes:
     """Report options that do not suit the expression or the target attribute.
 
     A value that differs each time can be written once only, and cannot be matched by.
@@ -95,14 +90,19 @@ def check_flow_options(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
             yield from _check_flow_of_target(mapping, target, entry)
 
 
-def make_unmatchable(mapping: Document, target: str, why: str) -> DocumentDiagnostic:
+def make_unmatchable(mapping: Document, target: str, why: str) -> Mistake:
     """Return the diagnostic of a `matchingPriority`; `why` is a verb phrase."""
     message = (
         f'"{target}" {why}, so it cannot be used to match. Match by an attribute that '
         "holds one text, number or boolean."
     )
-    path = ("attributeMappings", target, "matchingPriority")
-    return DocumentDiagnostic("unmatchable-attribute", message, mapping, path)
+    return mapping.error(
+        "unmatchable-attribute",
+        message,
+        "attributeMappings",
+        target,
+        "matchingPriority",
+    )
 
 
 def _find_sources(
@@ -115,7 +115,7 @@ def _find_sources(
                 yield mapping, target, entry, expression
 
 
-def check_unique_values(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_unique_values(tree: DocumentTree) -> Mistakes:
     """Refuse to choose a unique value again, or to match by one."""
     for mapping, target, entry, expression in _find_sources(tree):
         if not uses_function(expression, SELECT_UNIQUE_VALUE):
@@ -126,20 +126,16 @@ def check_unique_values(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
                 f'"{target}" is used to match, but {SELECT_UNIQUE_VALUE} gives values '
                 "that no resource has. Match by another attribute."
             )
-            yield DocumentDiagnostic(
-                "unique-value-flow", message, mapping, (*path, "matchingPriority")
-            )
+            yield mapping.error("unique-value-flow", message, *path, "matchingPriority")
         if entry.get("flowType") != "ObjectAddOnly":
             message = (
                 f"{SELECT_UNIQUE_VALUE} chooses only once, when the resource is "
                 f'created. Write `flowType: ObjectAddOnly` for "{target}".'
             )
-            yield DocumentDiagnostic(
-                "unique-value-flow", message, mapping, (*path, "source")
-            )
+            yield mapping.error("unique-value-flow", message, *path, "source")
 
 
-def check_default_domain(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_default_domain(tree: DocumentTree) -> Mistakes:
     if any("defaultDomain" in each.content for each in tree.documents_of("Tenant")):
         return
     for mapping, target, entry, expression in _find_sources(tree):
@@ -148,10 +144,14 @@ def check_default_domain(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
                 f"{DEFAULT_DOMAIN}() needs the default domain of the tenant. Write "
                 "`defaultDomain:` in the Tenant."
             )
-            place = ("attributeMappings", target, "source")
             offset = max(entry["source"].find(DEFAULT_DOMAIN), 0)
-            yield DocumentDiagnostic(
-                "missing-default-domain", message, mapping, place, offset=offset
+            yield mapping.error(
+                "missing-default-domain",
+                message,
+                "attributeMappings",
+                target,
+                "source",
+                offset=offset,
             )
 
 
@@ -164,19 +164,23 @@ def _is_constant(key: str, text: str) -> bool:
     return not find_expression_attributes(parsed) and not find_impure_functions(parsed)
 
 
-def _make_plain_text(mapping: Document, target: str, key: str) -> DocumentDiagnostic:
+def _make_plain_text(mapping: Document, target: str, key: str) -> Mistake:
     message = (
         f'`{key}` of "{target}" is a password in plain text, the same for everybody. '
         "Use RandomString to make one for each user. Change this password wherever "
         "you used it."
     )
-    path = ("attributeMappings", target, key)
-    return DocumentDiagnostic(
-        "plain-text-secret", message, mapping, path, is_line_hidden=True
+    return mapping.error(
+        "plain-text-secret",
+        message,
+        "attributeMappings",
+        target,
+        key,
+        is_line_hidden=True,
     )
 
 
-def check_plain_passwords(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_plain_passwords(tree: DocumentTree) -> Mistakes:
     """Refuse a password that stands in the document and is the same for everybody."""
     for mapping, target, entry in tree.list_attribute_mappings():
         if canonical_target(target) not in SENSITIVE_TARGETS or not entry:

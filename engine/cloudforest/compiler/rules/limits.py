@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from cloudforest.base.diagnostics import Severity
-from cloudforest.compiler.document import Document, DocumentDiagnostic
+from cloudforest.compiler.document import Document, Mistakes
 from cloudforest.compiler.rules.flow import make_unmatchable
 from cloudforest.compiler.tree import DocumentTree, parse_duration
 from cloudforest.compiler.wording import suggest_names
@@ -19,7 +18,7 @@ MIN_INTERVAL_SECONDS = 30
 UNMATCHABLE_TYPES = frozenset({"binary", "dateTime", "reference"})
 
 
-def check_intervals(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_intervals(tree: DocumentTree) -> Mistakes:
     for job in tree.documents_of("Job"):
         interval = job.content.get("interval")
         if interval is not None and parse_duration(interval) < MIN_INTERVAL_SECONDS:
@@ -27,10 +26,10 @@ def check_intervals(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
                 f'The interval "{interval}" is too short. Directories and targets need '
                 f"{MIN_INTERVAL_SECONDS} s between cycles: write `30s` or more."
             )
-            yield DocumentDiagnostic("interval-too-short", message, job, ("interval",))
+            yield job.error("interval-too-short", message, "interval")
 
 
-def check_tls_verification(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_tls_verification(tree: DocumentTree) -> Mistakes:
     for forest in tree.documents_of("Forest"):
         for index, domain in enumerate(forest.content["domains"]):
             tls = domain["source"].get("activeDirectory", {}).get("tls", {})
@@ -40,9 +39,15 @@ def check_tls_verification(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
                     "anybody on the network can read the bind password. Name the "
                     "authority in `ca:` instead."
                 )
-                path = ("domains", index, "source", "activeDirectory", "tls", "verify")
-                yield DocumentDiagnostic(
-                    "tls-verification-off", message, forest, path, Severity.WARNING
+                yield forest.warning(
+                    "tls-verification-off",
+                    message,
+                    "domains",
+                    index,
+                    "source",
+                    "activeDirectory",
+                    "tls",
+                    "verify",
                 )
 
 
@@ -59,15 +64,16 @@ def _find_misfit_reason(
     return None
 
 
-def check_default_values(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_default_values(tree: DocumentTree) -> Mistakes:
     """Report default values that do not convert to the type of their target."""
     for mapping, target, entry in tree.list_attribute_mappings():
         default = (entry or {}).get("defaultValue")
         reason = _find_misfit_reason(target, default)
         if reason is not None:
             message = f'The default value "{default}" does not fit "{target}". {reason}'
-            path = ("attributeMappings", target, "defaultValue")
-            yield DocumentDiagnostic("default-value", message, mapping, path)
+            yield mapping.error(
+                "default-value", message, "attributeMappings", target, "defaultValue"
+            )
 
 
 def _is_extension_path(text: str) -> bool:
@@ -75,7 +81,7 @@ def _is_extension_path(text: str) -> bool:
     return path is not None and path.is_custom_extension and path.key is None
 
 
-def check_extension_paths(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_extension_paths(tree: DocumentTree) -> Mistakes:
     for target in tree.documents_of("Target"):
         for urn, attributes in target.content.get("extensions", {}).items():
             for name in attributes:
@@ -85,9 +91,8 @@ def check_extension_paths(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
                     f'"{urn}:{name}" is not a SCIM path. Write a URN and, below it, '
                     "names like `badge` or `office.floor`."
                 )
-                path = ("extensions", urn, name)
-                yield DocumentDiagnostic(
-                    "path-syntax", message, target, path, at_key=True
+                yield target.error(
+                    "path-syntax", message, "extensions", urn, name, at_key=True
                 )
 
 
@@ -111,7 +116,7 @@ def _find_own_mappings(tree: DocumentTree, job: Document) -> Iterator[Document]:
 
 def _check_matching_type(
     mapping: Document, target: str, entry: dict[str, Any], declared: dict[str, Any]
-) -> Iterator[DocumentDiagnostic]:
+) -> Mistakes:
     """Refuse to match by several values, or by values with several spellings."""
     several = declared.get("multiValued", False)
     if not entry.get("matchingPriority") or not (
@@ -124,7 +129,7 @@ def _check_matching_type(
 
 def _check_extension_attribute(
     mapping: Document, target: str, entry: dict[str, Any], extensions: dict[str, Any]
-) -> Iterator[DocumentDiagnostic]:
+) -> Mistakes:
     path = parse_path_or_none(target)
     if path is None or path.schema is None or path.schema not in extensions:
         return
@@ -134,9 +139,7 @@ def _check_extension_attribute(
             f"The target's schema {path.schema} has no attribute "
             f'"{path.name_in_schema}". {suggest_names(path.name_in_schema, known)}'
         )
-        yield DocumentDiagnostic(
-            "unknown-target-attribute", message, mapping, where, at_key=True
-        )
+        yield mapping.error("unknown-target-attribute", message, *where, at_key=True)
         return
     yield from _check_matching_type(mapping, target, entry, known[path.name_in_schema])
     for key in ("defaultValue", "constant"):
@@ -145,10 +148,10 @@ def _check_extension_attribute(
         )
         if reason is not None:
             message = f'The value "{entry[key]}" does not fit "{target}". {reason}'
-            yield DocumentDiagnostic("default-value", message, mapping, (*where, key))
+            yield mapping.error("default-value", message, *where, key)
 
 
-def check_extension_attributes(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_extension_attributes(tree: DocumentTree) -> Mistakes:
     """Report attributes that the extensions of a job's target do not declare."""
     seen: set[tuple[str, str]] = set()
     for job, target in _pair_jobs_with_targets(tree):

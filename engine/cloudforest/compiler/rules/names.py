@@ -12,7 +12,7 @@ from typing import get_args
 
 from cloudforest.base.diagnostics import DocumentPath
 from cloudforest.base.files import find_shipped
-from cloudforest.compiler.document import Document, DocumentDiagnostic
+from cloudforest.compiler.document import Document, Mistake, Mistakes
 from cloudforest.compiler.schemas import DOCUMENT_KINDS
 from cloudforest.compiler.tree import (
     MAX_ANCESTORS,
@@ -80,7 +80,7 @@ def _find_unknown_references(tree: DocumentTree) -> Iterator[Reference]:
     return (each for each in _find_references(tree) if each[3] not in known[each[2]])
 
 
-def check_references(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_references(tree: DocumentTree) -> Mistakes:
     """Report unknown names, unless a document that may declare them was not read."""
     if not tree.is_complete:
         return
@@ -90,7 +90,7 @@ def check_references(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
         if index < MAX_SUGGESTIONS:
             next_step = suggest_names(name, _find_known_names(tree, kind))
         message = f'Unknown {kind} "{name}". {next_step}'
-        yield DocumentDiagnostic("unknown-reference", message, document, path)
+        yield document.error("unknown-reference", message, *path)
 
 
 def find_unresolved_kinds(tree: DocumentTree) -> set[tuple[str, str]]:
@@ -106,7 +106,7 @@ def list_profiles() -> frozenset[str]:
     return frozenset(PurePath(each).stem for each in folder.glob("*.yaml"))
 
 
-def check_job_targets(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_job_targets(tree: DocumentTree) -> Mistakes:
     """Report jobs without `target`, unless the tree has exactly one Target."""
     targets = tree.names.get("Target", frozenset())
     if len(targets) == 1 or not tree.is_complete:
@@ -120,19 +120,19 @@ def check_job_targets(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
     for job in tree.documents_of("Job"):
         if "target" not in job.content:
             message = f'The job "{job.name}" {problem}'
-            yield DocumentDiagnostic("missing-target", message, job, ("name",))
+            yield job.error("missing-target", message, "name")
 
 
-def check_single_tenant(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_single_tenant(tree: DocumentTree) -> Mistakes:
     """Report every Tenant after the first; `compile` reports a missing one."""
     tenants = [each for each in tree.documents if each.kind == "Tenant"]
     for each in tenants[1:]:
         first = tenants[0].locations.locate(())
         message = f"The tree already has a Tenant, at {first}. Keep one of the two."
-        yield DocumentDiagnostic("second-tenant", message, each, ("name",))
+        yield each.error("second-tenant", message, "name")
 
 
-def _make_duplicate_name(document: Document, first: Document) -> DocumentDiagnostic:
+def _make_duplicate_name(document: Document, first: Document) -> Mistake:
     built_in = first.name in load_built_in_mappings() and document.kind == "Mapping"
     where = (
         "is built in"
@@ -141,10 +141,10 @@ def _make_duplicate_name(document: Document, first: Document) -> DocumentDiagnos
     )
     message = f'The {document.kind} "{document.name}" {where}. Rename this one.'
 
-    return DocumentDiagnostic("duplicate-name", message, document, ("name",))
+    return document.error("duplicate-name", message, "name")
 
 
-def check_unique_names(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_unique_names(tree: DocumentTree) -> Mistakes:
     for kind in NAMED_KINDS:
         seen: dict[str, Document] = (
             dict(load_built_in_mappings()) if kind == "Mapping" else {}
@@ -155,7 +155,7 @@ def check_unique_names(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
             seen.setdefault(each.name, each)
 
 
-def check_domains_in_one_forest(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_domains_in_one_forest(tree: DocumentTree) -> Mistakes:
     seen: dict[str, str] = {}
     for forest in (each for each in tree.documents if each.kind == "Forest"):
         for index, domain in enumerate(forest.content["domains"]):
@@ -167,11 +167,11 @@ def check_domains_in_one_forest(tree: DocumentTree) -> Iterator[DocumentDiagnost
                     f'The domain "{name}" is already at {seen[name]}. A domain belongs '
                     "to one forest: remove one of the two."
                 )
-                yield DocumentDiagnostic("domain-in-two-forests", message, forest, path)
+                yield forest.error("domain-in-two-forests", message, *path)
             seen.setdefault(name, str(place))
 
 
-def check_mapping_ancestry(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_mapping_ancestry(tree: DocumentTree) -> Mistakes:
     for each in tree.documents_of("Mapping"):
         seen = {each.name}
         parent = each.content.get("extends")
@@ -186,14 +186,14 @@ def check_mapping_ancestry(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
                 f'The mapping "{each.name}" extends itself, directly or through '
                 "others. Remove one `extends` from the chain."
             )
-            yield DocumentDiagnostic("extends-itself", message, each, ("extends",))
+            yield each.error("extends-itself", message, "extends")
         elif len(seen) - 1 > MAX_ANCESTORS:
             message = (
                 f'The mapping "{each.name}" extends a chain of more than '
                 f"{MAX_ANCESTORS} mappings. Extend one that is nearer to the start of "
                 "the chain."
             )
-            yield DocumentDiagnostic("too-deep", message, each, ("extends",))
+            yield each.error("too-deep", message, "extends")
 
 
 def _describe_name_in_use(document: Document, name: str) -> str:
@@ -217,7 +217,7 @@ def _describe_claimed_name(document: Document, first: Document, name: str) -> st
     )
 
 
-def check_former_names(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_former_names(tree: DocumentTree) -> Mistakes:
     for kind in get_args(DocumentKind):
         claimed: dict[str, Document] = {}
         for each in (
@@ -225,15 +225,12 @@ def check_former_names(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
         ):
             name = each.content["formerly"]
             if name in tree.names[kind]:
-                yield DocumentDiagnostic(
+                yield each.error(
                     "formerly-in-use",
                     _describe_name_in_use(each, name),
-                    each,
-                    _FORMERLY_PATH,
+                    *_FORMERLY_PATH,
                 )
             elif name in claimed:
                 message = _describe_claimed_name(each, claimed[name], name)
-                yield DocumentDiagnostic(
-                    "formerly-claimed-twice", message, each, _FORMERLY_PATH
-                )
+                yield each.error("formerly-claimed-twice", message, *_FORMERLY_PATH)
             claimed.setdefault(name, each)

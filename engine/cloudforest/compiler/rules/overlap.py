@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import Any
 
 from cloudforest.base.diagnostics import Severity
-from cloudforest.compiler.document import Document, DocumentDiagnostic
+from cloudforest.compiler.document import Document, Mistake, Mistakes
 from cloudforest.compiler.resolve import DEFAULT_SCENARIO
 from cloudforest.compiler.rules.filters import find_contradiction
 from cloudforest.compiler.tree import DocumentTree
@@ -141,18 +141,15 @@ def find_overlapping_pairs(
         yield populations[one], populations[other]
 
 
-def _check_dns(
-    tenant: Document, written: dict[str, Any]
-) -> Iterator[DocumentDiagnostic]:
+def _check_dns(tenant: Document, written: dict[str, Any]) -> Mistakes:
     for key in ("organizationalUnits", "groups"):
         for index, dn in enumerate(written.get(key, ())):
             try:
                 parse_dn(dn)
             except SyntaxFault as fault:
-                path = ("connectSync", key, index)
                 offset = fault.offset
-                yield DocumentDiagnostic(
-                    "dn-syntax", str(fault), tenant, path, offset=offset
+                yield tenant.error(
+                    "dn-syntax", str(fault), "connectSync", key, index, offset=offset
                 )
 
 
@@ -201,9 +198,7 @@ def _describe_shared(
     return next((f'the objects in "{each}"' for each in shared), None)
 
 
-def _find_overlapping_jobs(
-    tree: DocumentTree, other_tool: _OtherTool
-) -> Iterator[DocumentDiagnostic]:
+def _find_overlapping_jobs(tree: DocumentTree, other_tool: _OtherTool) -> Mistakes:
     scopes = {each.name: each.content for each in tree.documents_of("Scope")}
     for job in tree.documents_of("Job"):
         scope = scopes.get(job.content["scope"])
@@ -220,12 +215,10 @@ def _find_overlapping_jobs(
                 "and from `connectSync`, or narrow the scope."
             )
             severity = Severity.WARNING
-            yield DocumentDiagnostic(
-                "connect-sync-overlap", message, job, ("scope",), severity
-            )
+            yield job.error("connect-sync-overlap", message, "scope", severity=severity)
 
 
-def check_connect_sync_overlap(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_connect_sync_overlap(tree: DocumentTree) -> Mistakes:
     """Report a wrong `connectSync`, and jobs that surely overlap with it.
 
     Jobs whose groups or filters may exclude the objects of the other tool are not
@@ -241,8 +234,7 @@ def check_connect_sync_overlap(tree: DocumentTree) -> Iterator[DocumentDiagnosti
                 "existing-hybrid-pilot` or `scenario: existing-hybrid-new-forest`, or "
                 "remove `connectSync`."
             )
-            path = ("connectSync",)
-            yield DocumentDiagnostic("connect-sync-scenario", message, tenant, path)
+            yield tenant.error("connect-sync-scenario", message, "connectSync")
         faults = list(_check_dns(tenant, written))
         yield from faults or _find_overlapping_jobs(
             tree, _make_other_tool(tree, written)
@@ -251,8 +243,8 @@ def check_connect_sync_overlap(tree: DocumentTree) -> Iterator[DocumentDiagnosti
 
 def _make_diagnostic(
     id_: str, message: str, population: JobPopulation, severity: Severity
-) -> DocumentDiagnostic:
-    return DocumentDiagnostic(id_, message, population.job, ("scope",), severity)
+) -> Mistake:
+    return population.job.error(id_, message, "scope", severity=severity)
 
 
 def _describe_conflict(
@@ -303,7 +295,7 @@ def _find_conflicting_targets(one: dict[str, Any], other: dict[str, Any]) -> lis
 
 def _check_pair(
     key: PopulationKey, one: JobPopulation, other: JobPopulation
-) -> tuple[int, DocumentDiagnostic] | None:
+) -> tuple[int, Mistake] | None:
     """Return the diagnostic of a pair and its rank; 0 is the worst."""
     if one.excludes(other):
         return None
@@ -324,10 +316,10 @@ def _check_pair(
     return 2, _make_diagnostic("overlapping-jobs", message, other, Severity.WARNING)
 
 
-def check_job_overlap(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_job_overlap(tree: DocumentTree) -> Mistakes:
     """Report each job that overlaps with others once, with its worst overlap."""
     for place, several in find_populations(tree).items():
-        worst: dict[str, tuple[int, DocumentDiagnostic]] = {}
+        worst: dict[str, tuple[int, Mistake]] = {}
         for one, other in find_overlapping_pairs(several):
             found = _check_pair(place, one, other)
             if found is not None:

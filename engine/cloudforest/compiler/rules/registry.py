@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from cloudforest.compiler.document import Document, DocumentDiagnostic
+from cloudforest.compiler.document import Document, Mistake, Mistakes
 from cloudforest.compiler.examples import check_example_objects
 from cloudforest.compiler.rules.connections import (
     check_credential_encryption,
@@ -62,7 +62,7 @@ from cloudforest.compiler.rules.targets import (
 )
 from cloudforest.compiler.tree import DocumentTree, expand_short_forms
 
-Rule = Callable[[DocumentTree], Iterable[DocumentDiagnostic]]
+Rule = Callable[[DocumentTree], Iterable[Mistake]]
 
 RULES: tuple[Rule, ...] = (
     check_single_tenant,
@@ -130,15 +130,13 @@ RULES_OF_PARTS: tuple[Rule, ...] = (
 """The rules that are right whatever is missing from a document."""
 
 
-def run_rules(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def run_rules(tree: DocumentTree) -> Mistakes:
     """Yield what the rules find in the documents of the right shape."""
     for rule in RULES:
         yield from rule(tree)
 
 
-def run_rules_on_parts(
-    tree: DocumentTree, parts: list[Document]
-) -> Iterator[DocumentDiagnostic]:
+def run_rules_on_parts(tree: DocumentTree, parts: list[Document]) -> Mistakes:
     """Yield what the rules find in the valid parts of documents with mistakes."""
     if not parts:
         return

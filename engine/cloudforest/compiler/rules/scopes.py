@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
-from cloudforest.base.diagnostics import DocumentPath, Severity
-from cloudforest.compiler.document import Document, DocumentDiagnostic
+from cloudforest.base.diagnostics import DocumentPath
+from cloudforest.compiler.document import Document, Mistakes
 from cloudforest.compiler.rules.syntax import list_scope_dns
 from cloudforest.compiler.tree import DocumentTree
 from cloudforest.compiler.wording import suggest_names
@@ -28,7 +28,7 @@ def _explain_undeclared_domain(dn: str, declared: frozenset[str]) -> str:
     )
 
 
-def check_scope_domains(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_scope_domains(tree: DocumentTree) -> Mistakes:
     """Report DNs that are in no domain of the tree.
 
     A scope that no job uses may be written before its domain is.
@@ -46,10 +46,10 @@ def check_scope_domains(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
                 and parse_dn_or_none(dn) is not None
             ):
                 message = f'"{dn}" {_explain_undeclared_domain(dn, declared)}'
-                yield DocumentDiagnostic("scope-in-no-domain", message, scope, path)
+                yield scope.error("scope-in-no-domain", message, *path)
 
 
-def _find_redundant_dns(scope: Document, key: str) -> Iterator[DocumentDiagnostic]:
+def _find_redundant_dns(scope: Document, key: str) -> Mistakes:
     named = [
         (path, dn, names)
         for path, dn in list_scope_dns(scope)
@@ -70,12 +70,10 @@ def _find_redundant_dns(scope: Document, key: str) -> Iterator[DocumentDiagnosti
                 f'"{dn}" is already covered by "{holder}" in this list. Remove one of '
                 "the two."
             )
-            yield DocumentDiagnostic(
-                "redundant-place", message, scope, path, Severity.WARNING
-            )
+            yield scope.warning("redundant-place", message, *path)
 
 
-def check_redundant_dns(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_redundant_dns(tree: DocumentTree) -> Mistakes:
     """Warn of a DN that another one in its list covers.
 
     It is a trap: removing the other one leaves this one in scope.
@@ -111,7 +109,7 @@ def _describe_unreachable(
     )
 
 
-def check_scope_reach(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_scope_reach(tree: DocumentTree) -> Mistakes:
     """Report once each DN in another domain that the job's agents cannot look up.
 
     An OU only holds objects of one domain. The members of a group in another
@@ -130,6 +128,4 @@ def check_scope_reach(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
             message = _describe_unreachable(tree, job, path, dn=dn, domain=found)
             if message and (name, path) not in reported:
                 reported.add((name, path))
-                yield DocumentDiagnostic(
-                    "scope-in-another-domain", message, scopes[name], path
-                )
+                yield scopes[name].error("scope-in-another-domain", message, *path)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from cloudforest.base.diagnostics import DocumentPath
-from cloudforest.compiler.document import Document, DocumentDiagnostic
+from cloudforest.compiler.document import Document, Mistake, Mistakes
 from cloudforest.compiler.tree import DocumentTree
 from cloudforest.program.expressions.syntax import (
     AttributeLocation,
@@ -36,7 +36,7 @@ class _SyntaxChecker:
         parse: Callable[[str], object],
         *,
         locate: Callable[[str], Iterable[AttributeLocation]] | None = None,
-    ) -> Iterator[DocumentDiagnostic]:
+    ) -> Mistakes:
         try:
             parse(self.text)
         except SyntaxFault as fault:
@@ -48,9 +48,7 @@ class _SyntaxChecker:
         for written, offset in first.values():
             yield from self._check_attribute_name(id_, written, offset)
 
-    def _check_attribute_name(
-        self, id_: str, written: str, offset: int
-    ) -> Iterator[DocumentDiagnostic]:
+    def _check_attribute_name(self, id_: str, written: str, offset: int) -> Mistakes:
         if is_forbidden(written):
             message = (
                 f'The attribute "{written}" holds secrets and is never read. Remove it.'
@@ -63,17 +61,15 @@ class _SyntaxChecker:
             )
             yield self._make_diagnostic(id_, message, offset)
 
-    def _make_diagnostic(
-        self, id_: str, message: str, offset: int
-    ) -> DocumentDiagnostic:
-        return DocumentDiagnostic(id_, message, self.document, self.path, offset=offset)
+    def _make_diagnostic(self, id_: str, message: str, offset: int) -> Mistake:
+        return self.document.error(id_, message, *self.path, offset=offset)
 
 
 def _locate_filter_attributes(text: str) -> Iterator[AttributeLocation]:
     return ((each.spelling, each.offset) for each in locate_clauses(text))
 
 
-def check_scope_syntax(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_scope_syntax(tree: DocumentTree) -> Mistakes:
     for scope in tree.documents_of("Scope"):
         for path, text in list_scope_dns(scope):
             yield from _SyntaxChecker(scope, path, text).check("dn-syntax", parse_dn)
@@ -94,33 +90,25 @@ def list_scope_dns(scope: Document) -> Iterator[tuple[DocumentPath, str]]:
                 yield (key, index, "oneLevel"), each["oneLevel"]
 
 
-def _check_targets(
-    mapping: Document, entries: Iterable[str]
-) -> Iterator[DocumentDiagnostic]:
+def _check_targets(mapping: Document, entries: Iterable[str]) -> Mistakes:
     seen: dict[str, str] = {}
     for target in entries:
         path = ("attributeMappings", target)
         try:
             name = canonical_path(target)
         except SyntaxFault as fault:
-            yield DocumentDiagnostic(
-                "path-syntax", str(fault), mapping, path, at_key=True
-            )
+            yield mapping.error("path-syntax", str(fault), *path, at_key=True)
             continue
         if name in seen:
             message = (
                 f'"{target}" is the same attribute as "{seen[name]}". Keep one of the '
                 "two."
             )
-            yield DocumentDiagnostic(
-                "duplicate-target", message, mapping, path, at_key=True
-            )
+            yield mapping.error("duplicate-target", message, *path, at_key=True)
         seen.setdefault(name, target)
 
 
-def _check_values(
-    mapping: Document, target: str, entry: dict[str, Any]
-) -> Iterator[DocumentDiagnostic]:
+def _check_values(mapping: Document, target: str, entry: dict[str, Any]) -> Mistakes:
     path = ("attributeMappings", target)
     if "source" in entry:
         checker = _SyntaxChecker(mapping, (*path, "source"), entry["source"])
@@ -134,7 +122,7 @@ def _check_values(
         )
 
 
-def check_mapping_syntax(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_mapping_syntax(tree: DocumentTree) -> Mistakes:
     for mapping in tree.documents_of("Mapping"):
         entries = mapping.content.get("attributeMappings", {})
         yield from _check_targets(mapping, entries)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from cloudforest.compiler.document import Document, DocumentDiagnostic
+from cloudforest.compiler.document import Document, Mistakes
 from cloudforest.compiler.tree import DocumentTree
 from cloudforest.compiler.wording import ask_if_meant, find_closest, suggest_names
 from cloudforest.program.expressions.syntax import parse_expression_or_none
@@ -131,13 +131,12 @@ def _list_entries(
                     yield mapping, resource, target, entry
 
 
-def check_target_attributes(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_target_attributes(tree: DocumentTree) -> Mistakes:
     for mapping, resource, target, _ in _list_entries(tree):
         found = _find_path_fault(target, resource)
         if found is not None:
             id_, message = found
-            path = ("attributeMappings", target)
-            yield DocumentDiagnostic(id_, message, mapping, path, at_key=True)
+            yield mapping.error(id_, message, "attributeMappings", target, at_key=True)
 
 
 def _find_own_paths(mapping: Document) -> set[str]:
@@ -153,7 +152,7 @@ def _check_overlap(
     path: ScimPath,
     wholes: set[str],
     paths: list[ScimPath],
-) -> Iterator[DocumentDiagnostic]:
+) -> Mistakes:
     parts = [each for each in paths if str(each) != each.attribute_path == str(path)]
     inherited = str(path) != path.attribute_path and path.attribute_path in wholes
     if parts or (inherited and path.attribute_path not in _find_own_paths(mapping)):
@@ -162,13 +161,12 @@ def _check_overlap(
             f'"{part}" is part of "{whole}", which is also mapped as a whole. Keep one '
             "of the two. Write `null` to remove an inherited one."
         )
-        where = ("attributeMappings", target)
-        yield DocumentDiagnostic(
-            "duplicate-target", message, mapping, where, at_key=True
+        yield mapping.error(
+            "duplicate-target", message, "attributeMappings", target, at_key=True
         )
 
 
-def check_target_overlap(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_target_overlap(tree: DocumentTree) -> Mistakes:
     """Refuse an attribute that is written as a whole and in part: one undoes the other.
 
     `manager` is exempt, as writing it as a whole writes the reference only.
@@ -239,10 +237,9 @@ def _find_type_fault(
     return None
 
 
-def check_value_types(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_value_types(tree: DocumentTree) -> Mistakes:
     for mapping, resource, target, entry in _list_entries(tree):
         found = _find_type_fault(target, entry, resource)
         if found is not None:
             key, message = found
-            path = ("attributeMappings", target, key)
-            yield DocumentDiagnostic("type-clash", message, mapping, path)
+            yield mapping.error("type-clash", message, "attributeMappings", target, key)
