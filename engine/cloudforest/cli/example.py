@@ -12,6 +12,7 @@ from cloudforest.adapters.control.client import ControlPlaneClient
 from cloudforest.base.clock import system_clock
 from cloudforest.base.errors import Refused
 from cloudforest.base.files import write_new_file
+from cloudforest.base.wording import suggest_names
 from cloudforest.cli import terminal
 from cloudforest.cli.connection import connect_to_state
 from cloudforest.cli.explain import ObjectArgument, parse_lookup
@@ -31,7 +32,6 @@ from cloudforest.compiler.example_text import (
     make_example_object,
     write_example,
 )
-from cloudforest.compiler.wording import suggest_names
 from cloudforest.program.faults import MappingFault, ObjectIgnored
 from cloudforest.provisioning.log_entries import REDACTED
 

@@ -17,7 +17,6 @@ from cloudforest.compiler.resolve import rebase_paths, resolve_registration
 from cloudforest.compiler.rules.registry import run_rules, run_rules_on_parts
 from cloudforest.compiler.schema_check import (
     check_schema,
-    correct_keys,
     extract_valid_part,
 )
 from cloudforest.compiler.tree import DocumentTree, build_tree
@@ -57,18 +56,21 @@ class _CheckedDocuments(NamedTuple):
     valid: list[Document]
     valid_parts: list[Document]
     corrected: list[Document]
-    diagnostics: list[Mistake]
+    mistakes: list[Mistake]
 
 
 def _check_documents(documents: list[Document]) -> _CheckedDocuments:
     checked = _CheckedDocuments([], [], [], [])
     for document in documents:
-        mistakes = check_schema(document) if document.is_complete else []
-        checked.diagnostics.extend(mistakes)
-        checked.corrected.append(correct_keys(document) if mistakes else document)
-        if document.is_complete and not mistakes:
+        if not document.is_complete:
+            checked.corrected.append(document)
+            continue
+        mistakes, corrected = check_schema(document)
+        checked.mistakes.extend(mistakes)
+        checked.corrected.append(corrected)
+        if not mistakes:
             checked.valid.append(document)
-        elif mistakes and (part := extract_valid_part(document)) is not None:
+        elif (part := extract_valid_part(corrected)) is not None:
             checked.valid_parts.append(part)
     return checked
 
@@ -102,7 +104,7 @@ def compile_tree(folder: Path) -> CompiledTree:
     tree = build_tree(
         checked.valid, all_documents=checked.corrected, is_complete=reading.is_complete
     )
-    mistakes = [*checked.diagnostics, *run_rules(tree)]
+    mistakes = [*checked.mistakes, *run_rules(tree)]
     mistakes.extend(run_rules_on_parts(tree, checked.valid_parts))
     found = [*reading.diagnostics, *(each.to_diagnostic() for each in mistakes)]
     found.extend(_find_missing_tenant(tree))

@@ -8,15 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from cloudforest.base.diagnostics import DocumentPath
+from cloudforest.base.wording import find_closest, suggest
 from cloudforest.compiler.document import Document, Mistake, Mistakes
 from cloudforest.compiler.programs import make_attribute_program, make_scope_program
 from cloudforest.compiler.resolve import find_extensions, resolve_mapping, resolve_scope
 from cloudforest.compiler.tree import DocumentTree, canonical_target
-from cloudforest.compiler.wording import (
-    ask_if_meant,
-    find_closest,
-    format_yaml_value,
-)
+from cloudforest.compiler.wording import format_yaml_value
 from cloudforest.model.ports.directory import Entry
 from cloudforest.model.program import AttributeProgram, ObjectType, Scalar, ScopeProgram
 from cloudforest.model.source import SourceObject
@@ -240,8 +237,8 @@ def _hide_values(difference: Mistake, key: str) -> Mistake:
 
 def _explain_missing_value(key: str) -> str:
     name, known = canonical_target(key), list_writable_names()
-    closest = None if name in known else find_closest(name, known)
-    return ask_if_meant(closest) if closest else "Its source has no value."
+    no_value = "Its source has no value."
+    return no_value if name in known else suggest(name, known, no_value)
 
 
 def _sort_if_list(value: Any) -> Any:
@@ -256,8 +253,7 @@ def _compare_attribute(
         return
     where = ("resource", key)
     if mapped is None:
-        closest = find_closest(canonical_target(key), unexpected)
-        hint = ask_if_meant(closest) if closest else _explain_missing_value(key)
+        hint = suggest(canonical_target(key), unexpected, _explain_missing_value(key))
         message = f'The mapping writes nothing to "{key}". {hint}'
         yield example.error("example-differs", message, *where, at_key=True)
     else:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from cloudforest.base.wording import suggest_names
 from cloudforest.compiler.document import Document, Mistakes
 from cloudforest.compiler.rules.flow import make_unmatchable
 from cloudforest.compiler.tree import DocumentTree, parse_duration
-from cloudforest.compiler.wording import suggest_names
 from cloudforest.model.program import ValueType
 from cloudforest.program.faults import SyntaxFault, ValueFault
 from cloudforest.program.mapping.types import convert_value

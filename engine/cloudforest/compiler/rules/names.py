@@ -12,6 +12,7 @@ from typing import get_args
 
 from cloudforest.base.diagnostics import DocumentPath
 from cloudforest.base.files import find_shipped
+from cloudforest.base.wording import quote_names, suggest_names
 from cloudforest.compiler.document import Document, Mistake, Mistakes
 from cloudforest.compiler.schemas import DOCUMENT_KINDS
 from cloudforest.compiler.tree import (
@@ -19,7 +20,6 @@ from cloudforest.compiler.tree import (
     DocumentTree,
     load_built_in_mappings,
 )
-from cloudforest.compiler.wording import quote_names, suggest_names
 from cloudforest.model.renames import DocumentKind
 
 REFERENCED_KINDS = ("domain", "Scope", "Target", "Mapping", "profile")

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from itertools import islice
 
 from cloudforest.base.diagnostics import DocumentPath
+from cloudforest.base.wording import suggest_names
 from cloudforest.compiler.document import Document, Mistakes
 from cloudforest.compiler.rules.syntax import list_scope_dns
 from cloudforest.compiler.tree import DocumentTree
-from cloudforest.compiler.wording import suggest_names
 from cloudforest.program.scoping.dn import find_domain_name, parse_dn_or_none
 
 

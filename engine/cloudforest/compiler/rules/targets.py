@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from cloudforest.base.wording import ask_if_meant, suggest, suggest_names
 from cloudforest.compiler.document import Document, Mistakes
 from cloudforest.compiler.tree import DocumentTree
-from cloudforest.compiler.wording import ask_if_meant, find_closest, suggest_names
 from cloudforest.program.expressions.syntax import parse_expression_or_none
 from cloudforest.program.faults import ValueFault
 from cloudforest.program.mapping.types import convert_value, find_type_clash
@@ -74,11 +74,12 @@ def _describe_unknown(path: ScimPath, resource: str) -> str:
         for each, attribute in attributes.items()
         if not attribute.read_only
     }
-    found = _find_elsewhere(path, resource) or find_closest(path.attribute, names)
+    otherwise = "Write an attribute of an extension with its URN."
+    elsewhere = _find_elsewhere(path, resource)
     next_step = (
-        ask_if_meant(found)
-        if found
-        else "Write an attribute of an extension with its URN."
+        ask_if_meant(elsewhere)
+        if elsewhere
+        else suggest(path.attribute, names, otherwise)
     )
     return (
         f'The SCIM schemas of {resource} have no attribute "{path.attribute_path}". '

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator
-from difflib import get_close_matches
 from typing import Any, cast
 
 from jinja2 import (
@@ -21,6 +20,7 @@ from jinja2 import (
 from jinja2.sandbox import SandboxedEnvironment
 
 from cloudforest.base.errors import Misconfigured
+from cloudforest.base.wording import suggest
 from cloudforest.model import program
 from cloudforest.model.program import Template as _Template
 from cloudforest.program.expressions.function import AttributeValues, Evaluate
@@ -206,12 +206,7 @@ ENVIRONMENT = _make_environment()
 
 
 def _describe_unknown_name(kind: str, name: str, allowed: Iterable[str]) -> str:
-    close = get_close_matches(name, allowed, n=1)
-    hint = (
-        f'Did you mean "{close[0]}"?'
-        if close
-        else f"Choose one of: {', '.join(sorted(allowed))}."
-    )
+    hint = suggest(name, allowed, f"Choose one of: {', '.join(sorted(allowed))}.")
     return f'Unknown {kind} "{name}" in a template. {hint}'
 
 
