@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from cloudforest.base.diagnostics import DocumentPath
 from cloudforest.base.wording import find_closest, suggest
 from cloudforest.compiler.document import Document, Mistake, Mistakes
 from cloudforest.compiler.programs import make_attribute_program, make_scope_program
@@ -24,12 +23,11 @@ from cloudforest.program.expressions.analysis import (
     uses_function,
 )
 from cloudforest.program.expressions.evaluate import NO_CONTEXT, EvaluationContext
-from cloudforest.program.faults import MappingFault, ObjectIgnored, SyntaxFault
-from cloudforest.program.forbidden import is_forbidden
+from cloudforest.program.faults import MappingFault, ObjectIgnored
 from cloudforest.program.mapping.changes import compute_changes
 from cloudforest.program.mapping.desired import compile_mapping
 from cloudforest.program.scim.schema import list_writable_names
-from cloudforest.program.scoping.dn import parse_dn, parse_dn_or_none
+from cloudforest.program.scoping.dn import parse_dn_or_none
 from cloudforest.program.scoping.scope import CompiledScope, ResolvedScope
 
 DEFAULT_CLASSES: Mapping[ObjectType, frozenset[str]] = {
@@ -350,34 +348,3 @@ def check_examples(tree: DocumentTree) -> Mistakes:
                 make_scope_program(scope, (program.source,)), subject
             )
         yield from _check_example(example, program, subject, failing_clauses)
-
-
-def _find_dns(example: Document) -> Iterator[tuple[DocumentPath, str]]:
-    content = example.content["object"]
-    yield ("object", "dn"), content["dn"]
-    for index, each in enumerate(content.get("groups", ())):
-        yield ("object", "groups", index), each
-
-
-def check_example_objects(tree: DocumentTree) -> Mistakes:
-    for example in tree.documents_of("Example"):
-        for path, dn in _find_dns(example):
-            try:
-                parse_dn(dn)
-            except SyntaxFault as fault:
-                yield example.error("dn-syntax", str(fault), *path, offset=fault.offset)
-        for name in example.content["object"].get("attributes", {}):
-            if is_forbidden(name):
-                message = (
-                    f'The attribute "{name}" holds secrets and is never read. Remove '
-                    "it. If the secret is real, change it."
-                )
-                yield example.error(
-                    "forbidden-attribute",
-                    message,
-                    "object",
-                    "attributes",
-                    name,
-                    at_key=True,
-                    is_line_hidden=True,
-                )

@@ -12,15 +12,44 @@ from itertools import chain
 from typing import Any
 
 from cloudforest.base.files import find_shipped
-from cloudforest.compiler.document import Content, Document
+from cloudforest.compiler.document import Content, Document, Mistake
 from cloudforest.compiler.files import TreeReading, read_file
 from cloudforest.compiler.schemas import DOCUMENT_KINDS
+from cloudforest.model.program import Expression
+from cloudforest.program.expressions.syntax import parse_expression_or_none
 from cloudforest.program.faults import SyntaxFault
-from cloudforest.program.scim.path import canonical_path
+from cloudforest.program.scim.path import (
+    ScimPath,
+    canonical_path,
+    parse_path_or_none,
+)
 
 DURATION_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 MAX_ANCESTORS = 32
 """Longest chain of `extends`: a reviewer must follow all of it."""
+
+
+@dataclass(frozen=True)
+class MappingEntry:
+    """An entry of `attributeMappings`; without fields, it removes an inherited one."""
+
+    mapping: Document
+    target: str
+    fields: Content
+
+    @cached_property
+    def path(self) -> ScimPath | None:
+        """The target attribute; None where the syntax is wrong."""
+        return parse_path_or_none(self.target)
+
+    @cached_property
+    def expression(self) -> Expression | None:
+        """The source; None where it has none, or the syntax is wrong."""
+        return parse_expression_or_none(self.fields.get("source", ""))
+
+    def error(self, id_: str, message: str, *key: str, **where: Any) -> Mistake:
+        path = ("attributeMappings", self.target, *key)
+        return self.mapping.error(id_, message, *path, **where)
 
 
 @dataclass(frozen=True)
@@ -53,11 +82,14 @@ class DocumentTree:
         """Return the documents of a kind, sorted by name."""
         return self._by_kind.get(kind, [])
 
-    def list_attribute_mappings(self) -> Iterator[tuple[Document, str, Content]]:
-        """Yield mapping, target and entry of each own entry; null ones are empty."""
-        for mapping in self.documents_of("Mapping"):
-            for target, entry in mapping.content.get("attributeMappings", {}).items():
-                yield mapping, target, entry or {}
+    @cached_property
+    def entries(self) -> list[MappingEntry]:
+        """The own entries of each mapping."""
+        return [
+            MappingEntry(mapping, target, fields or {})
+            for mapping in self.documents_of("Mapping")
+            for target, fields in mapping.content.get("attributeMappings", {}).items()
+        ]
 
     def list_filters(self) -> Iterator[tuple[Document, str, str]]:
         """Yield each filter: the scope, the object type, the text."""

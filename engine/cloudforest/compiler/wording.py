@@ -83,6 +83,12 @@ def describe_path(path: DocumentPath) -> str:
             return "the document"
 
 
+def restore_spelling(words: str, text: str) -> str:
+    """Spell words, which are in lower case, as in a text that has them."""
+    at = text.lower().find(words.lower())
+    return text[at : at + len(words)] if at >= 0 else words
+
+
 def capitalize_first(words: str) -> str:
     """Return words with a capital first letter; `str.capitalize` lowers the rest."""
     return words[:1].upper() + words[1:]

@@ -14,6 +14,7 @@ from math import prod
 
 from cloudforest.compiler.document import Mistakes
 from cloudforest.compiler.tree import DocumentTree
+from cloudforest.compiler.wording import restore_spelling
 from cloudforest.model.program import And, Compare, Filter, Not, Or, Present, ValuePath
 from cloudforest.program.ad_schema import SINGLE_VALUED
 from cloudforest.program.faults import SyntaxFault
@@ -242,13 +243,6 @@ def find_excluding_reason(tree: Filter) -> str | None:
     )
 
 
-def _restore_spelling(reason: str, text: str) -> str:
-    """Spell the attribute that a reason begins with as the filter does."""
-    name = reason.partition(" ")[0]
-    at = text.lower().find(name.lower())
-    return f"{text[at : at + len(name)]}{reason[len(name) :]}"
-
-
 def check_satisfiable_filters(tree: DocumentTree) -> Mistakes:
     for scope, kind, text in tree.list_filters():
         try:
@@ -256,9 +250,10 @@ def check_satisfiable_filters(tree: DocumentTree) -> Mistakes:
         except SyntaxFault:
             continue
         if reason is not None:
+            name, _, rest = reason.partition(" ")
             message = (
-                f"No {kind} can match this filter: {_restore_spelling(reason, text)}. "
-                "Correct the filter."
+                f"No {kind} can match this filter: {restore_spelling(name, text)} "
+                f"{rest}. Correct the filter."
             )
             yield scope.warning("filter-never-true", message, "filters", kind)
 

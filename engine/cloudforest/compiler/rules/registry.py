@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from cloudforest.compiler import examples
 from cloudforest.compiler.document import Document, Mistake, Mistakes
 from cloudforest.compiler.rules import (
     connections,
@@ -33,7 +32,7 @@ RULES_OF_PARTS: tuple[Rule, ...] = (
     connections.check_credential_encryption,
     syntax.check_scope_syntax,
     syntax.check_mapping_syntax,
-    examples.check_example_objects,
+    syntax.check_example_objects,
     flow.check_plain_passwords,
     limits.check_default_values,
     targets.check_target_attributes,
