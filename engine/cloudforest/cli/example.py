@@ -26,7 +26,6 @@ from cloudforest.cli.options import (
 )
 from cloudforest.compiler.example_text import (
     DN_KEY,
-    ExampleNames,
     ShownObject,
     find_spellings,
     make_example_object,
@@ -118,13 +117,13 @@ async def _write_example_text(
     mapping = next((each for each in program.mappings if each.source == kind), None)
     if mapping is None:
         raise Refused(f'The job "{job}" has no mapping for a {kind}.')
-    names = ExampleNames(
-        name or f"{job}-{shown_object.object_guid[:8]}", registered.scope
-    )
+    example = name or f"{job}-{shown_object.object_guid[:8]}"
     require_read_attributes(replacements, find_spellings(mapping, program.scope), job)
-    example = make_example_object(shown_object, program.scope, replacements)
+    found = make_example_object(shown_object, program.scope, replacements)
     try:
-        return names.example, write_example(example, mapping, program.scope, names)
+        return example, write_example(
+            found, mapping, program.scope, name=example, scope_name=registered.scope
+        )
     except (MappingFault, ObjectIgnored) as fault:
         reason = str(fault) or ObjectIgnored.outcome
         raise Refused(

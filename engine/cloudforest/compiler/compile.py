@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
 from cloudforest.base.diagnostics import Diagnostic, Location, has_errors
 from cloudforest.compiler.document import Document, Mistake
 from cloudforest.compiler.examples import check_examples
-from cloudforest.compiler.files import read_tree
+from cloudforest.compiler.files import TreeReading, read_tree
 from cloudforest.compiler.programs import add_programs
 from cloudforest.compiler.resolve import rebase_paths, resolve_registration
 from cloudforest.compiler.rules.registry import run_rules, run_rules_on_parts
@@ -46,33 +45,24 @@ class CompiledTree:
     document_count: int
 
 
-class _CheckedDocuments(NamedTuple):
-    """Documents after the schema check.
-
-    `valid_parts` are what remains of wrong documents without their mistakes.
-    `corrected` are all documents, with misspelt keys corrected.
-    """
-
-    valid: list[Document]
-    valid_parts: list[Document]
-    corrected: list[Document]
-    mistakes: list[Mistake]
-
-
-def _check_documents(documents: list[Document]) -> _CheckedDocuments:
-    checked = _CheckedDocuments([], [], [], [])
-    for document in documents:
-        if not document.is_complete:
-            checked.corrected.append(document)
-            continue
-        mistakes, corrected = check_schema(document)
-        checked.mistakes.extend(mistakes)
-        checked.corrected.append(corrected)
-        if not mistakes:
-            checked.valid.append(document)
-        elif (part := extract_valid_part(corrected)) is not None:
-            checked.valid_parts.append(part)
-    return checked
+def _check_documents(reading: TreeReading) -> tuple[DocumentTree, list[Mistake]]:
+    """Return the tree of the valid documents, and the mistakes of all of them."""
+    valid: list[Document] = []
+    valid_parts: list[Document] = []
+    corrected: list[Document] = []
+    found: list[Mistake] = []
+    for document in reading.documents:
+        mistakes, fixed = (
+            check_schema(document) if document.is_complete else ([], document)
+        )
+        found.extend(mistakes)
+        corrected.append(fixed)
+        if mistakes and (part := extract_valid_part(fixed)) is not None:
+            valid_parts.append(part)
+        elif document.is_complete and not mistakes:
+            valid.append(document)
+    tree = build_tree(valid, all_documents=corrected, is_complete=reading.is_complete)
+    return tree, [*found, *run_rules(tree), *run_rules_on_parts(tree, valid_parts)]
 
 
 def _find_missing_tenant(tree: DocumentTree) -> list[Diagnostic]:
@@ -100,12 +90,7 @@ def compile_tree(folder: Path) -> CompiledTree:
     Mistakes in the documents become diagnostics, never exceptions.
     """
     reading = read_tree(folder)
-    checked = _check_documents(reading.documents)
-    tree = build_tree(
-        checked.valid, all_documents=checked.corrected, is_complete=reading.is_complete
-    )
-    mistakes = [*checked.mistakes, *run_rules(tree)]
-    mistakes.extend(run_rules_on_parts(tree, checked.valid_parts))
+    tree, mistakes = _check_documents(reading)
     found = [*reading.diagnostics, *(each.to_diagnostic() for each in mistakes)]
     found.extend(_find_missing_tenant(tree))
     if not has_errors(found):

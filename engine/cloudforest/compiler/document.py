@@ -105,6 +105,13 @@ class Document:
     def file(self) -> str:
         return self.locations.file
 
+    def get(self, *path: str) -> Any:
+        """Return the value at a path of keys, or None."""
+        node: Any = self.content
+        for key in path:
+            node = node.get(key) if isinstance(node, dict) else None
+        return node
+
     def error(self, id_: str, message: str, *path: str | int, **where: Any) -> Mistake:
         """Return a mistake at a path; `where` are fields of it."""
         return Mistake(id_, message, self, path, **where)

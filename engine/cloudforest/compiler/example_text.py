@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -49,14 +49,6 @@ class ShownObject:
     imported: Mapping[str, Any]
     redacted: str
     shown_at: datetime
-
-
-@dataclass(frozen=True)
-class ExampleNames:
-    """The name of an example, and of the scope that it may name."""
-
-    example: str
-    scope: str
 
 
 def _find_reads(
@@ -131,13 +123,6 @@ def make_example_object(
     )
 
 
-def _comment_scope(scope: str, clause: str) -> str:
-    return (
-        f"# scope: {yaml_scalar(scope)}   # {clause}: agents do not send what a filter "
-        "reads; add it below"
-    )
-
-
 def _write_object(
     subject: ExampleObject, spellings: Mapping[str, str]
 ) -> dict[str, Any]:
@@ -155,7 +140,9 @@ def write_example(
     subject: ExampleObject,
     mapping: AttributeProgram,
     scope: ScopeProgram,
-    names: ExampleNames,
+    *,
+    name: str,
+    scope_name: str,
 ) -> str:
     """Return the document as YAML; raises MappingFault.
 
@@ -163,14 +150,18 @@ def write_example(
     in scope may seem to be out: then `scope` is written as a comment.
     """
     failing_clauses = find_failing_clauses(scope, subject)
-    head = {"kind": "Example", "name": names.example, "mapping": mapping.mapping}
+    head = {"kind": "Example", "name": name, "mapping": mapping.mapping}
     if not failing_clauses:
-        head["scope"] = names.scope
+        head["scope"] = scope_name
     if subject.context.now is not None and uses_now(mapping):
         head["now"] = subject.context.now.strftime("%Y-%m-%dT%H:%M:%SZ")
-    lines: Iterable[str] = (
+    lines = (
         *yaml_block(head),
-        *(_comment_scope(names.scope, each) for each in failing_clauses[-1:]),
+        *(
+            f"# scope: {yaml_scalar(scope_name)}   # {clause}: agents do not send what "
+            "a filter reads; add it below"
+            for clause in failing_clauses[-1:]
+        ),
         *yaml_block({"object": _write_object(subject, find_spellings(mapping, scope))}),
         *yaml_block({"resource": map_example(mapping, subject)}),
     )

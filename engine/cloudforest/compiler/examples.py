@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from cloudforest.base.wording import find_closest, suggest
-from cloudforest.compiler.document import Document, Mistake, Mistakes
+from cloudforest.compiler.document import Content, Document, Mistake, Mistakes
 from cloudforest.compiler.programs import make_attribute_program, make_scope_program
 from cloudforest.compiler.resolve import find_extensions, resolve_mapping, resolve_scope
 from cloudforest.compiler.tree import DocumentTree, canonical_target
 from cloudforest.compiler.wording import format_yaml_value
 from cloudforest.model.ports.directory import Entry
-from cloudforest.model.program import AttributeProgram, ObjectType, Scalar, ScopeProgram
+from cloudforest.model.program import AttributeProgram, ObjectType, ScopeProgram
 from cloudforest.model.source import SourceObject
 from cloudforest.program.digest import CONSISTENCY_GUID
 from cloudforest.program.expressions.analysis import (
@@ -41,8 +42,7 @@ GUID_ATTRIBUTE = "objectguid"
 
 
 def _parse_dn_or_text(dn: str) -> tuple[str, ...]:
-    names = parse_dn_or_none(dn)
-    return (dn,) if names is None else names
+    return parse_dn_or_none(dn) or (dn,)
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,7 @@ class ExampleObject:
             object_guid=self.object_guid or GUID_ATTRIBUTE,
             dn=self.dn,
             type=self.kind,
-            classes=frozenset(map(str.lower, classes))
-            if classes
-            else DEFAULT_CLASSES[self.kind],
+            classes=frozenset(map(str.lower, classes or DEFAULT_CLASSES[self.kind])),
             parent=None,
             is_deleted=False,
             attributes=self.attributes,
@@ -102,15 +100,8 @@ class ExampleObject:
         return ResolvedScope(groups=groups)
 
 
-def _to_directory_text(value: Scalar) -> str:
-    """Return a value as text; booleans in a directory are TRUE and FALSE."""
-    return str(value).upper() if isinstance(value, bool) else str(value)
-
-
-def read_example_object(
-    content: Mapping[str, Any],
-    kind: ObjectType,
-    context: EvaluationContext = NO_CONTEXT,
+def _read_object(
+    content: Content, kind: ObjectType, context: EvaluationContext
 ) -> ExampleObject:
     """Read the `object:` of an example."""
     written = content.get("attributes", {}).items()
@@ -121,7 +112,9 @@ def read_example_object(
         context=context,
         attributes={
             name.lower(): tuple(
-                map(_to_directory_text, value if isinstance(value, list) else [value])
+                # Booleans in a directory are TRUE and FALSE.
+                str(each).upper() if isinstance(each, bool) else str(each)
+                for each in (value if isinstance(value, list) else [value])
             )
             for name, value in written
         },
@@ -160,23 +153,6 @@ def uses_now(program: AttributeProgram) -> bool:
     return any(uses_function(rule.expression, NOW) for rule in program.rules)
 
 
-def _map_references(
-    program: AttributeProgram,
-    subject: ExampleObject,
-    references: dict[str, tuple[str, ...]],
-) -> Iterator[tuple[str, Any]]:
-    written = {
-        value.lower(): value
-        for values in subject.attributes.values()
-        for value in values
-    }
-    several = {rule.target for rule in program.rules if rule.multi}
-    for path, dns in references.items():
-        spelt = [written.get(each, each) for each in dns]
-        if spelt:
-            yield path, spelt if path in several else spelt[0]
-
-
 def map_example(program: AttributeProgram, subject: ExampleObject) -> dict[str, Any]:
     """Return what a creation would write, by SCIM path.
 
@@ -189,19 +165,12 @@ def map_example(program: AttributeProgram, subject: ExampleObject) -> dict[str, 
     rules = [each for each in program.rules if each.target not in omitted]
     changes = compute_changes({}, desired.values | chosen, rules, creating=True)
     values = {each.path: each.after for each in changes}
-    return values | dict(_map_references(program, subject, desired.references))
-
-
-def _make_context(example: Document) -> EvaluationContext | None:
-    """Return the context that `now` sets; None where `now` is not a valid date.
-
-    The schema checks the format of a date, not the length of a month.
-    """
-    now = example.content.get("now")
-    try:
-        return EvaluationContext(now=datetime.fromisoformat(now)) if now else NO_CONTEXT
-    except ValueError:
-        return None
+    spellings = {each.lower(): each for each in chain(*subject.attributes.values())}
+    several = {rule.target for rule in program.rules if rule.multi}
+    for path, dns in desired.references.items():
+        if spelt := [spellings.get(each, each) for each in dns]:
+            values[path] = spelt if path in several else spelt[0]
+    return values
 
 
 def _check_expected_exclusion(
@@ -212,9 +181,9 @@ def _check_expected_exclusion(
         each == expected or each.startswith(f"{expected}: ") for each in failing_clauses
     ):
         return
-    found = (
-        f"excludes it by {failing_clauses[-1]}" if failing_clauses else "includes it"
-    )
+    found = "includes it"
+    if failing_clauses:
+        found = f"excludes it by {failing_clauses[-1]}"
     message = (
         f'The example expects that "{expected}" excludes this object, but the scope '
         f'"{example.content["scope"]}" {found}. Correct one of the two.'
@@ -233,12 +202,6 @@ def _hide_values(difference: Mistake, key: str) -> Mistake:
     return replace(difference, message=message, is_line_hidden=True)
 
 
-def _explain_missing_value(key: str) -> str:
-    name, known = canonical_target(key), list_writable_names()
-    no_value = "Its source has no value."
-    return no_value if name in known else suggest(name, known, no_value)
-
-
 def _sort_if_list(value: Any) -> Any:
     return sorted(map(repr, value)) if isinstance(value, list) else value
 
@@ -249,17 +212,20 @@ def _compare_attribute(
     expected = example.content["resource"][key]
     if _sort_if_list(expected) == _sort_if_list(mapped):
         return
-    where = ("resource", key)
     if mapped is None:
-        hint = suggest(canonical_target(key), unexpected, _explain_missing_value(key))
+        name, known = canonical_target(key), list_writable_names()
+        hint = "Its source has no value."
+        if name not in known:
+            hint = suggest(name, known, hint)
+        hint = suggest(name, unexpected, hint)
         message = f'The mapping writes nothing to "{key}". {hint}'
-        yield example.error("example-differs", message, *where, at_key=True)
+        yield example.error("example-differs", message, "resource", key, at_key=True)
     else:
         message = (
             f'The example expects {format_yaml_value(expected)} in "{key}", but the '
             f"mapping writes {format_yaml_value(mapped)}. Correct one of the two."
         )
-        yield example.error("example-differs", message, *where)
+        yield example.error("example-differs", message, "resource", key)
 
 
 def _compare_resource(
@@ -332,19 +298,19 @@ def check_examples(tree: DocumentTree) -> Mistakes:
     }
     scopes = {each.name: resolve_scope(each) for each in tree.documents_of("Scope")}
     for example in tree.documents_of("Example"):
-        context = _make_context(example)
-        if context is None:
-            message = f'"{example.content["now"]}" is not a valid date. Correct it.'
+        now = example.content.get("now")
+        try:
+            time = datetime.fromisoformat(now) if now else None
+        except ValueError:  # the schema does not check the length of a month
+            message = f'"{now}" is not a valid date. Correct it.'
             yield example.error("wrong-format", message, "now")
             continue
         program = programs[example.content["mapping"]]
-        subject = read_example_object(
-            example.content["object"], program.source, context
+        subject = _read_object(
+            example.content["object"], program.source, EvaluationContext(now=time)
         )
-        scope = scopes.get(example.content.get("scope", ""))
         failing_clauses: tuple[str, ...] = ()
-        if scope is not None:
-            failing_clauses = find_failing_clauses(
-                make_scope_program(scope, (program.source,)), subject
-            )
+        if (scope := scopes.get(example.content.get("scope", ""))) is not None:
+            scope_program = make_scope_program(scope, (program.source,))
+            failing_clauses = find_failing_clauses(scope_program, subject)
         yield from _check_example(example, program, subject, failing_clauses)

@@ -105,6 +105,12 @@ class DocumentTree:
             if content is not None:
                 yield index, name, content
 
+    def find_target_name(self, job: Document) -> str | None:
+        """Return the target of a job; None if it names none, and there are several."""
+        names = [each.name for each in self.documents_of("Target")]
+        written: str | None = job.content.get("target")
+        return names[0] if written is None and len(names) == 1 else written
+
     def find_mapping(self, name: str) -> Document | None:
         """Return the mapping `name`, of this tree or built in."""
         return self._mappings_by_name.get(name)

@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
 
-from cloudforest.compiler.document import Mistakes
+from cloudforest.compiler.document import Document, Mistakes
 from cloudforest.compiler.tree import DocumentTree
 from cloudforest.compiler.wording import restore_spelling
 from cloudforest.model.program import And, Compare, Filter, Not, Or, Present, ValuePath
 from cloudforest.program.ad_schema import SINGLE_VALUED
 from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scoping.filter_mistakes import (
-    FilterMistake,
     find_filter_mistakes,
 )
 from cloudforest.program.scoping.filter_syntax import parse_filter
@@ -100,15 +100,15 @@ def _make_signed_comparison(
     return SignedComparison(plain, positive)
 
 
-def _join_alternatives(parts: list[list[Conjunction]]) -> list[Conjunction] | None:
-    clauses = list(itertools.chain(*parts))
-    return clauses if len(clauses) <= MAX_CONJUNCTIONS else None
-
-
-def _multiply_conjunctions(parts: list[list[Conjunction]]) -> list[Conjunction] | None:
-    if prod(map(len, parts)) > MAX_CONJUNCTIONS:
+def _combine(
+    parts: list[list[Conjunction]], *, joins: bool
+) -> list[Conjunction] | None:
+    """Return the conjunctions of `and`, if `joins`, or `or`; None if too many."""
+    if (prod if joins else sum)(map(len, parts)) > MAX_CONJUNCTIONS:
         return None
-    return [tuple(itertools.chain(*each)) for each in itertools.product(*parts)]
+    if joins:
+        return [tuple(itertools.chain(*each)) for each in itertools.product(*parts)]
+    return list(itertools.chain(*parts))
 
 
 def _find_conjunctions(tree: Filter, *, holds: bool) -> list[Conjunction] | None:
@@ -127,8 +127,7 @@ def _find_conjunctions(tree: Filter, *, holds: bool) -> list[Conjunction] | None
             known = [each for each in parts if each is not None]
             if len(known) < len(parts):
                 return None
-            joins = isinstance(tree, And) is holds
-            return _multiply_conjunctions(known) if joins else _join_alternatives(known)
+            return _combine(known, joins=isinstance(tree, And) is holds)
 
 
 def _judge_all(tree: Filter, judge: Callable[[Conjunction], str | None]) -> str | None:
@@ -243,13 +242,18 @@ def find_excluding_reason(tree: Filter) -> str | None:
     )
 
 
-def check_satisfiable_filters(tree: DocumentTree) -> Mistakes:
+def _parse_filters(
+    tree: DocumentTree,
+) -> Iterator[tuple[Document, str, str, Filter]]:
+    """Yield scope, object type, text and filter, where the syntax is right."""
     for scope, kind, text in tree.list_filters():
-        try:
-            reason = find_excluding_reason(parse_filter(text))
-        except SyntaxFault:
-            continue
-        if reason is not None:
+        with suppress(SyntaxFault):
+            yield scope, kind, text, parse_filter(text)
+
+
+def check_satisfiable_filters(tree: DocumentTree) -> Mistakes:
+    for scope, kind, text, parsed in _parse_filters(tree):
+        if (reason := find_excluding_reason(parsed)) is not None:
             name, _, rest = reason.partition(" ")
             message = (
                 f"No {kind} can match this filter: {restore_spelling(name, text)} "
@@ -258,15 +262,8 @@ def check_satisfiable_filters(tree: DocumentTree) -> Mistakes:
             yield scope.warning("filter-never-true", message, "filters", kind)
 
 
-def _find_mistakes(text: str) -> list[FilterMistake]:
-    try:
-        return list(find_filter_mistakes(text))
-    except SyntaxFault:
-        return []
-
-
 def check_filter_mistakes(tree: DocumentTree) -> Mistakes:
-    for scope, kind, text in tree.list_filters():
-        for each in _find_mistakes(text):
-            id_, path = _DIAGNOSTIC_IDS[each.kind], ("filters", kind)
+    for scope, kind, text, _ in _parse_filters(tree):
+        for each in find_filter_mistakes(text):
+            path, id_ = ("filters", kind), _DIAGNOSTIC_IDS[each.kind]
             yield scope.error(id_, each.message, *path, offset=each.offset)

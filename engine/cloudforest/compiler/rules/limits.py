@@ -116,14 +116,12 @@ def _check_extension_attribute(entry: MappingEntry, extensions: Content) -> Mist
 
 def check_extension_attributes(tree: DocumentTree) -> Mistakes:
     """Report attributes that the extensions of a job's target do not declare."""
-    targets = tree.documents_of("Target")
-    only = targets[0].name if len(targets) == 1 else None
     mapped: dict[str | None, set[str]] = {}
     for job in tree.documents_of("Job"):
-        names = mapped.setdefault(job.content.get("target", only), set())
+        names = mapped.setdefault(tree.find_target_name(job), set())
         for mapping in filter(None, map(tree.find_mapping, job.content["mappings"])):
             names.update(each.name for each in tree.find_lineage(mapping) or ())
-    for target in targets:
+    for target in tree.documents_of("Target"):
         names = mapped.get(target.name, set())
         for entry in tree.entries:
             if entry.mapping.name in names:

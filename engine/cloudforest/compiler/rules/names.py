@@ -5,16 +5,16 @@ A former name (`formerly`) belongs to one document only, and is no longer in use
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import product
 from pathlib import PurePath
 from typing import get_args
 
 from cloudforest.base.diagnostics import DocumentPath
 from cloudforest.base.files import find_shipped
 from cloudforest.base.wording import quote_names, suggest_names
-from cloudforest.compiler.document import Document, Mistake, Mistakes
-from cloudforest.compiler.schemas import DOCUMENT_KINDS
+from cloudforest.compiler.document import Document, Mistakes
 from cloudforest.compiler.tree import (
     MAX_ANCESTORS,
     DocumentTree,
@@ -28,40 +28,34 @@ MAX_SUGGESTIONS = 50
 
 Reference = tuple[Document, DocumentPath, str, str]
 """A document, the path in it, the kind that it refers to, and the name."""
-NAMED_KINDS = tuple(each for each in DOCUMENT_KINDS if each != "Tenant")
-
-_FORMERLY_PATH = ("formerly",)
-
-
-def _find_job_references(tree: DocumentTree) -> Iterator[Reference]:
-    for job in tree.documents_of("Job"):
-        yield job, ("domain",), "domain", job.content["domain"].lower()
-        yield job, ("scope",), "Scope", job.content["scope"]
-        if "target" in job.content:
-            yield job, ("target",), "Target", job.content["target"]
-        for index, name in enumerate(job.content["mappings"]):
-            yield job, ("mappings", index), "Mapping", name
-
-
-def _find_example_references(tree: DocumentTree) -> Iterator[Reference]:
-    for example in tree.documents_of("Example"):
-        yield example, ("mapping",), "Mapping", example.content["mapping"]
-        if "scope" in example.content:
-            yield example, ("scope",), "Scope", example.content["scope"]
+_REFERENCES = {
+    "Job": {
+        "domain": "domain",
+        "scope": "Scope",
+        "target": "Target",
+        "mappings": "Mapping",
+    },
+    "Agent": {"domains": "domain"},
+    "Target": {"profile": "profile"},
+    "Mapping": {"extends": "Mapping"},
+    "Example": {"mapping": "Mapping", "scope": "Scope"},
+}
+"""By kind of document: the keys that hold one name or a list of them."""
 
 
 def _find_references(tree: DocumentTree) -> Iterator[Reference]:
-    yield from _find_job_references(tree)
-    for agent in tree.documents_of("Agent"):
-        for index, name in enumerate(agent.content["domains"]):
-            yield agent, ("domains", index), "domain", name.lower()
-    for target in tree.documents_of("Target"):
-        if "profile" in target.content:
-            yield target, ("profile",), "profile", target.content["profile"]
-    for mapping in tree.documents_of("Mapping"):
-        if "extends" in mapping.content:
-            yield mapping, ("extends",), "Mapping", mapping.content["extends"]
-    yield from _find_example_references(tree)
+    for source, keys in _REFERENCES.items():
+        for document, (key, kind) in product(tree.documents_of(source), keys.items()):
+            named: Iterable[tuple[DocumentPath, str]]
+            match document.content.get(key):
+                case list(names):
+                    named = (((key, index), name) for index, name in enumerate(names))
+                case None:
+                    continue
+                case name:
+                    named = [((key,), name)]
+            for path, name in named:
+                yield document, path, kind, name.lower() if kind == "domain" else name
 
 
 def _find_known_names(tree: DocumentTree, kind: str) -> frozenset[str]:
@@ -132,27 +126,14 @@ def check_single_tenant(tree: DocumentTree) -> Mistakes:
         yield each.error("second-tenant", message, "name")
 
 
-def _make_duplicate_name(document: Document, first: Document) -> Mistake:
-    built_in = first.name in load_built_in_mappings() and document.kind == "Mapping"
-    where = (
-        "is built in"
-        if built_in
-        else f"already exists at {first.locations.locate(('name',))}"
-    )
-    message = f'The {document.kind} "{document.name}" {where}. Rename this one.'
-
-    return document.error("duplicate-name", message, "name")
-
-
 def check_unique_names(tree: DocumentTree) -> Mistakes:
-    for kind in NAMED_KINDS:
-        seen: dict[str, Document] = (
-            dict(load_built_in_mappings()) if kind == "Mapping" else {}
-        )
-        for each in (one for one in tree.documents if one.kind == kind):
-            if each.name in seen:
-                yield _make_duplicate_name(each, seen[each.name])
-            seen.setdefault(each.name, each)
+    built_in = {("Mapping", name): "is built in" for name in load_built_in_mappings()}
+    seen: dict[tuple[str, str], str] = dict(built_in)
+    for each in (one for one in tree.documents if one.kind != "Tenant"):
+        place = f"already exists at {each.locations.locate(('name',))}"
+        if (where := seen.setdefault((each.kind, each.name), place)) != place:
+            message = f'The {each.kind} "{each.name}" {where}. Rename this one.'
+            yield each.error("duplicate-name", message, "name")
 
 
 def check_domains_in_one_forest(tree: DocumentTree) -> Mistakes:
@@ -161,14 +142,13 @@ def check_domains_in_one_forest(tree: DocumentTree) -> Mistakes:
         for index, domain in enumerate(forest.content["domains"]):
             name = domain["name"].lower()
             path = ("domains", index, "name")
-            place = forest.locations.locate(path)
-            if name in seen:
+            place = str(forest.locations.locate(path))
+            if (first := seen.setdefault(name, place)) != place:
                 message = (
-                    f'The domain "{name}" is already at {seen[name]}. A domain belongs '
-                    "to one forest: remove one of the two."
+                    f'The domain "{name}" is already at {first}. A domain belongs to '
+                    "one forest: remove one of the two."
                 )
                 yield forest.error("domain-in-two-forests", message, *path)
-            seen.setdefault(name, str(place))
 
 
 def check_mapping_ancestry(tree: DocumentTree) -> Mistakes:
@@ -208,15 +188,6 @@ def _describe_name_in_use(document: Document, name: str) -> str:
     )
 
 
-def _describe_claimed_name(document: Document, first: Document, name: str) -> str:
-    return (
-        f'The {document.kind} "{first.name}" at '
-        f'{first.locations.locate(_FORMERLY_PATH)} already takes over from "{name}". '
-        "Only one document can take over a former name: remove `formerly` from one of "
-        "the two."
-    )
-
-
 def check_former_names(tree: DocumentTree) -> Mistakes:
     for kind in get_args(DocumentKind):
         claimed: dict[str, Document] = {}
@@ -225,12 +196,15 @@ def check_former_names(tree: DocumentTree) -> Mistakes:
         ):
             name = each.content["formerly"]
             if name in tree.names[kind]:
-                yield each.error(
-                    "formerly-in-use",
-                    _describe_name_in_use(each, name),
-                    *_FORMERLY_PATH,
-                )
+                message = _describe_name_in_use(each, name)
+                yield each.error("formerly-in-use", message, "formerly")
             elif name in claimed:
-                message = _describe_claimed_name(each, claimed[name], name)
-                yield each.error("formerly-claimed-twice", message, *_FORMERLY_PATH)
+                first = claimed[name]
+                place = first.locations.locate(("formerly",))
+                message = (
+                    f'The {kind} "{first.name}" at {place} already takes over from '
+                    f'"{name}". Only one document can take over a former name: remove '
+                    "`formerly` from one of the two."
+                )
+                yield each.error("formerly-claimed-twice", message, "formerly")
             claimed.setdefault(name, each)

@@ -5,15 +5,16 @@ The documents tell the population of a job as far as its scope and filters do.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
 from cloudforest.base.diagnostics import Severity
-from cloudforest.compiler.document import Document, Mistake, Mistakes
+from cloudforest.compiler.document import Content, Document, Mistake, Mistakes
 from cloudforest.compiler.resolve import DEFAULT_SCENARIO
 from cloudforest.compiler.rules.filters import find_contradiction
+from cloudforest.compiler.rules.syntax import Dns, check_dns
 from cloudforest.compiler.tree import DocumentTree
 from cloudforest.model.program import And, Filter
 from cloudforest.program.expressions.syntax import parse_expression_or_none
@@ -35,7 +36,7 @@ class JobPopulation:
     """
 
     job: Document
-    mapping: dict[str, Any]
+    mapping: Content
     units: tuple[Dn, ...]
     is_partial: bool
     groups: frozenset[Dn]
@@ -66,29 +67,22 @@ class _OtherTool:
     groups: list[str]
 
 
-def _unit_dn(unit: str | dict[str, str]) -> str:
-    return unit["oneLevel"] if isinstance(unit, dict) else unit
-
-
-def _parse_dns(texts: Iterable[str]) -> Iterator[Dn]:
-    return map(parse_dn, texts)
-
-
 def _make_population(
-    job: Document, mapping: dict[str, Any], scope: dict[str, Any], kind: str
+    job: Document, mapping: Content, scope: Content, kind: str
 ) -> JobPopulation | None:
     """Return None where a DN or filter is wrong; other rules report it."""
-    listed = scope["organizationalUnits"]
-    units = [""] if listed == "all" else [_unit_dn(each) for each in listed]
+    written = scope["organizationalUnits"]
+    listed = [""] if written == "all" else written
+    one_level = [each["oneLevel"] for each in listed if isinstance(each, dict)]
+    subtrees = [each for each in listed if isinstance(each, str)]
     text = scope.get("filters", {}).get(kind)
     try:
         return JobPopulation(
             job=job,
             mapping=mapping,
-            units=tuple(_parse_dns(units)),
-            is_partial="except" in scope
-            or any(isinstance(each, dict) for each in listed),
-            groups=frozenset(_parse_dns(scope.get("groups", []))),
+            units=tuple(map(parse_dn, (*subtrees, *one_level))),
+            is_partial=bool("except" in scope or one_level),
+            groups=frozenset(map(parse_dn, scope.get("groups", []))),
             includes_nested_groups=scope.get("nestedGroups", False),
             filter=parse_filter(text) if text is not None else None,
         )
@@ -96,18 +90,20 @@ def _make_population(
         return None
 
 
+def _list_enabled_jobs(tree: DocumentTree) -> Iterator[tuple[Document, Content]]:
+    """Yield each enabled job with a known scope."""
+    scopes = {each.name: each.content for each in tree.documents_of("Scope")}
+    for job in tree.documents_of("Job"):
+        scope = scopes.get(job.content["scope"])
+        if scope is not None and job.content.get("enabled") is not False:
+            yield job, scope
+
+
 def find_populations(tree: DocumentTree) -> dict[PopulationKey, list[JobPopulation]]:
     """Return the populations of the enabled jobs."""
     found: dict[PopulationKey, list[JobPopulation]] = {}
-    scopes = {each.name: each for each in tree.documents_of("Scope")}
-    targets = [each.name for each in tree.documents_of("Target")]
-    only = targets[0] if len(targets) == 1 else None
-    for job in tree.documents_of("Job"):
-        scope = scopes.get(job.content["scope"])
-        if scope is None or job.content.get("enabled") is False:
-            continue
-        target = job.content.get("target", only)
-        if target is None:
+    for job, scope in _list_enabled_jobs(tree):
+        if (target := tree.find_target_name(job)) is None:
             continue
         for _, _, mapping in tree.list_job_mappings(job):
             if not {"sourceObjectName", "targetObjectName"} <= mapping.keys():
@@ -115,7 +111,7 @@ def find_populations(tree: DocumentTree) -> dict[PopulationKey, list[JobPopulati
             kind = mapping["sourceObjectName"]
             domain = job.content["domain"].lower()
             place = (domain, target, kind, mapping["targetObjectName"])
-            each = _make_population(job, mapping, scope.content, kind)
+            each = _make_population(job, mapping, scope, kind)
             if each is not None:
                 found.setdefault(place, []).append(each)
     return found
@@ -141,19 +137,13 @@ def find_overlapping_pairs(
         yield populations[one], populations[other]
 
 
-def _check_dns(tenant: Document, written: dict[str, Any]) -> Mistakes:
+def _list_dns(written: Content) -> Dns:
     for key in ("organizationalUnits", "groups"):
         for index, dn in enumerate(written.get(key, ())):
-            try:
-                parse_dn(dn)
-            except SyntaxFault as fault:
-                offset = fault.offset
-                yield tenant.error(
-                    "dn-syntax", str(fault), "connectSync", key, index, offset=offset
-                )
+            yield ("connectSync", key, index), dn
 
 
-def _make_other_tool(tree: DocumentTree, written: dict[str, Any]) -> _OtherTool:
+def _make_other_tool(tree: DocumentTree, written: Content) -> _OtherTool:
     units = written.get("organizationalUnits", [])
     partial = set(map(find_domain_name, units))
     forests = [
@@ -165,7 +155,7 @@ def _make_other_tool(tree: DocumentTree, written: dict[str, Any]) -> _OtherTool:
     return _OtherTool(frozenset().union(*whole), units, written.get("groups", []))
 
 
-def _is_shared_subtree(domain: str, scope: dict[str, Any], unit_dn: str) -> bool:
+def _is_shared_subtree(domain: str, scope: Content, unit_dn: str) -> bool:
     """Tell whether a scope surely selects objects in a subtree of the other tool."""
     unit, listed = parse_dn(unit_dn), scope["organizationalUnits"]
     if any(is_in_subtree(unit, parse_dn(each)) for each in scope.get("except", ())):
@@ -180,9 +170,7 @@ def _is_shared_subtree(domain: str, scope: dict[str, Any], unit_dn: str) -> bool
     )
 
 
-def _describe_shared(
-    domain: str, scope: dict[str, Any], other_tool: _OtherTool
-) -> str | None:
+def _describe_shared(domain: str, scope: Content, other_tool: _OtherTool) -> str | None:
     """Return what both tools surely sync, in words."""
     if domain in other_tool.domains:
         return f"the objects of {domain}"
@@ -199,11 +187,7 @@ def _describe_shared(
 
 
 def _find_overlapping_jobs(tree: DocumentTree, other_tool: _OtherTool) -> Mistakes:
-    scopes = {each.name: each.content for each in tree.documents_of("Scope")}
-    for job in tree.documents_of("Job"):
-        scope = scopes.get(job.content["scope"])
-        if scope is None or job.content.get("enabled") is False:
-            continue
+    for job, scope in _list_enabled_jobs(tree):
         try:
             shared = _describe_shared(job.content["domain"].lower(), scope, other_tool)
         except SyntaxFault:
@@ -214,8 +198,7 @@ def _find_overlapping_jobs(tree: DocumentTree, other_tool: _OtherTool) -> Mistak
                 "undoes what the other writes. Remove these objects from Connect Sync "
                 "and from `connectSync`, or narrow the scope."
             )
-            severity = Severity.WARNING
-            yield job.error("connect-sync-overlap", message, "scope", severity=severity)
+            yield job.warning("connect-sync-overlap", message, "scope")
 
 
 def check_connect_sync_overlap(tree: DocumentTree) -> Mistakes:
@@ -235,16 +218,10 @@ def check_connect_sync_overlap(tree: DocumentTree) -> Mistakes:
                 "remove `connectSync`."
             )
             yield tenant.error("connect-sync-scenario", message, "connectSync")
-        faults = list(_check_dns(tenant, written))
+        faults = list(check_dns(tenant, _list_dns(written)))
         yield from faults or _find_overlapping_jobs(
             tree, _make_other_tool(tree, written)
         )
-
-
-def _make_diagnostic(
-    id_: str, message: str, population: JobPopulation, severity: Severity
-) -> Mistake:
-    return population.job.error(id_, message, "scope", severity=severity)
 
 
 def _describe_conflict(
@@ -267,11 +244,7 @@ def _describe_conflict(
     )
 
 
-def _is_always_written(entry: dict[str, Any]) -> bool:
-    return bool(entry.get("flowType", "Always") == "Always")
-
-
-def _normalize_entry(entry: dict[str, Any]) -> Any:
+def _normalize_entry(entry: Content) -> Any:
     """Return what an entry writes, whatever the spacing of its expression."""
     default = entry.get("defaultValue")
     if "source" not in entry:
@@ -279,18 +252,20 @@ def _normalize_entry(entry: dict[str, Any]) -> Any:
     return parse_expression_or_none(entry["source"]) or entry["source"], default
 
 
-def _find_conflicting_targets(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+def _find_conflicting_targets(one: Content, other: Content) -> list[str]:
     """Return the target attributes that two mappings keep writing differently."""
     if one["name"] == other["name"]:
         return []
-    entries, others = one["attributeMappings"], other["attributeMappings"]
-    return [
-        target
-        for target in sorted(entries.keys() & others.keys())
-        if _is_always_written(entries[target])
-        and _is_always_written(others[target])
-        and _normalize_entry(entries[target]) != _normalize_entry(others[target])
-    ]
+    always, others = (
+        {
+            target: _normalize_entry(entry)
+            for target, entry in each["attributeMappings"].items()
+            if entry.get("flowType", "Always") == "Always"
+        }
+        for each in (one, other)
+    )
+    shared = sorted(always.keys() & others.keys())
+    return [target for target in shared if always[target] != others[target]]
 
 
 def _check_pair(
@@ -304,8 +279,8 @@ def _check_pair(
     if differing:
         severity = Severity.ERROR if sure else Severity.WARNING
         message = _describe_conflict(key, one, other, differing, sure=sure)
-        return int(not sure), _make_diagnostic(
-            "conflicting-jobs", message, other, severity
+        return int(not sure), other.job.error(
+            "conflicting-jobs", message, "scope", severity=severity
         )
     if not sure:
         return None
@@ -313,7 +288,7 @@ def _check_pair(
         f'The job "{one.job.name}" already writes the same {key[2]} objects of '
         f'{key[0]} to "{key[1]}". Separate the scopes, or remove one of the two jobs.'
     )
-    return 2, _make_diagnostic("overlapping-jobs", message, other, Severity.WARNING)
+    return 2, other.job.warning("overlapping-jobs", message, "scope")
 
 
 def check_job_overlap(tree: DocumentTree) -> Mistakes:
