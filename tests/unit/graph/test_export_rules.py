@@ -329,6 +329,26 @@ def test_flow_behavior_and_missing_references_go_both_ways():
     assert found["exportMissingReferences"] is False
 
 
+@pytest.mark.parametrize("whole_first", [True, False])
+def test_list_mapped_whole_and_in_part_keeps_the_part(whole_first):
+    schema = with_row("emails", "[proxyAddresses]")
+    (mapping,) = schema["synchronizationRules"][0]["objectMappings"]
+    part = {"targetAttributeName": "Mail", "source": {"expression": "[mail]"}}
+    mapping["attributeMappings"].insert(2 if whole_first else 1, part)
+    text = imported(schema)
+    work = 'emails[type eq "work"].value'
+    assert f"  # No equivalent: emails: its part {work} is mapped too\n" in text
+    assert exported(schema, text).schema == schema
+    ((_, mappings),) = comparable(schema)
+    assert list(mappings["user"][3]) == ["externalId", work]
+    without_part = "".join(
+        line for line in text.splitlines(keepends=True) if "[mail]" not in line
+    )
+    result = exported(schema, without_part).schema
+    (found,) = result["synchronizationRules"][0]["objectMappings"]
+    assert found["attributeMappings"] == [MATCH]
+
+
 def test_new_resource_type_does_not_adopt_unconvertible_mappings():
     schema = with_row("userName", "[cn]", to="Group")
     text = imported(schema).replace("targetObjectName: Group", "targetObjectName: User")
