@@ -49,13 +49,15 @@ class Diagnostic:
         """
         if self.message.isprintable() and self.location.file.isprintable():
             return self
-        place = replace(self.location, file=_escape_unprintable(self.location.file))
-        return replace(self, message=_escape_unprintable(self.message), location=place)
+        place = replace(self.location, file=escape_unprintable(self.location.file))
+        return replace(self, message=escape_unprintable(self.message), location=place)
 
 
-def _escape_unprintable(text: str) -> str:
+def escape_unprintable(text: str, allowed: str = "") -> str:
     return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode()
+        each
+        if each.isprintable() or each in allowed
+        else each.encode("unicode_escape").decode()
         for each in text
     )
 
