@@ -152,7 +152,7 @@ schemas = with_extra(
 def imported(schema, name: str = "x") -> str:
     shape = to_schema(parse_schema(json.dumps(schema).encode(), "x.json"))
     return write_documents(
-        shape, import_rules(shape, name), ImportOrigin("x.graph.json", "contoso.com")
+        import_rules(shape, name), ImportOrigin("x.graph.json", "contoso.com")
     )
 
 

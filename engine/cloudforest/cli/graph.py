@@ -61,7 +61,7 @@ def import_schema(
     origin = ImportOrigin(f"{job}{SCHEMA_SUFFIX}", domain, target)
     rules = import_rules(schema, job)
     _require_importable(rules, file)
-    text = write_documents(schema, rules, origin)
+    text = write_documents(rules, origin)
     if out is None:
         sys.stdout.write(text)
         return 0

@@ -194,21 +194,20 @@ def _explain_error(document: Document, error: ValidationError) -> Mistakes:
     yield document.error(id_, message, *path, is_line_hidden=id_ == SECRET_ID)
 
 
-def _is_consequence(mistake: Mistake, others: list[Mistake]) -> bool:
-    """Tell whether a key is only missing because its block has the wrong type."""
-    return mistake.id in {"missing-key", "choose-one"} and any(
-        each.id in {"wrong-type", SECRET_ID} and each.path == mistake.path
-        for each in others
-    )
-
-
 def _find_schema_mistakes(document: Document) -> list[Mistake]:
     """Return the mistakes, each once, without those that follow from another one."""
     errors = make_validator(document.content["kind"]).iter_errors(document.content)
     found = (each for error in errors for each in _explain_error(document, error))
     shown = list(islice(found, MAX_SCHEMA_MISTAKES))
     unique = {(each.path, each.id, each.message): each for each in shown}
-    kept = [each for each in unique.values() if not _is_consequence(each, shown)]
+    # A block of the wrong type lacks its keys too.
+    wrong = {each.path for each in shown if each.id in {"wrong-type", SECRET_ID}}
+    consequences = {"missing-key", "choose-one"}
+    kept = [
+        each
+        for each in unique.values()
+        if each.path not in wrong or each.id not in consequences
+    ]
     if any(True for _ in found):
         message = (
             f"The document has more than {MAX_SCHEMA_MISTAKES} mistakes. Fix these "

@@ -46,14 +46,6 @@ SOURCE_KINDS = ("user", "group", "contact")
 _RESOURCE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 
 
-class NoFilterError(Exception):
-    """A filter of Graph has no equivalent; `reasons` have no final dot."""
-
-    def __init__(self, reasons: tuple[str, ...]) -> None:
-        super().__init__("; ".join(reasons))
-        self.reasons = reasons
-
-
 @dataclass(frozen=True)
 class ImportedMapping:
     """An object mapping of Graph; `entries` maps a SCIM path to position and entry.
@@ -74,9 +66,15 @@ class ImportedMapping:
 
 @dataclass(frozen=True)
 class ImportedRule:
-    """A rule of Graph; `scope` has `organizationalUnits` and perhaps `groups`."""
+    """A rule of Graph; `scope` has `organizationalUnits` and perhaps `groups`.
+
+    `heading` names the rule and its directories. `domain` is that of its first
+    distinguished name.
+    """
 
     position: int
+    heading: str
+    domain: str | None
     job: str
     scope: dict[str, Any]
     mappings: tuple[ImportedMapping, ...]
@@ -131,8 +129,11 @@ def _make_clause(written: Clause) -> GraphClause:
     )
 
 
-def convert_filter(scope: Filter | None) -> str | None:
-    """Return the filter of an object mapping, or None; raises NoFilterError."""
+def convert_filter(scope: Filter | None) -> tuple[str | None, tuple[str, ...]]:
+    """Return the filter of an object mapping, and why it has no equivalent.
+
+    Without a filter, both are empty. The reasons have no final dot.
+    """
     written = (scope.groups if scope else None) or ()
     groups = [tuple(map(_make_clause, each.clauses or ())) for each in written]
     single: list[Sequence[ClauseGroup]] = [[(one,)] for each in groups for one in each]
@@ -143,12 +144,10 @@ def convert_filter(scope: Filter | None) -> str | None:
             text = _convert_groups(each)
         except NoEquivalentError as error:
             reasons[str(error)] = None
-    if reasons:
-        raise NoFilterError(tuple(reasons))
-    return text
+    return (None if reasons else text), tuple(reasons)
 
 
-def find_domain(rule: Rule) -> str | None:
+def _find_domain(rule: Rule) -> str | None:
     """Return the domain of the first distinguished name in a rule."""
     for each in _select_readable(chain(*_list_dns(rule))):
         parts = [part for part in parse_dn(each) if part.startswith("dc=")]
@@ -250,12 +249,7 @@ def _import_mapping(
         )
     if mapping.scope is not None:
         notes.extend(_note_dropped_filters(mapping.scope))
-    text: str | None = None
-    reasons: tuple[str, ...] = ()
-    try:
-        text = convert_filter(mapping.scope)
-    except NoFilterError as error:
-        reasons = error.reasons
+    text, reasons = convert_filter(mapping.scope)
     return ImportedMapping(
         position=position,
         name=name,
@@ -289,8 +283,17 @@ def _import_rule(position: int, rule: Rule, job: str) -> ImportedRule:
             found[kind] = _import_mapping(index, each, f"{job}-{kind}")
         except NoEquivalentError as error:
             notes.append(f"object mapping {each.name or index}: {error}")
-    mappings = tuple(found.values())
-    return ImportedRule(position, job, _make_scope_fields(rule), mappings, tuple(notes))
+    title = f"Rule {rule.name or rule.id or position + 1}"
+    between = f"from {rule.source_directory_name} to {rule.target_directory_name}"
+    return ImportedRule(
+        position=position,
+        heading=f"{title}, {between}",
+        domain=_find_domain(rule),
+        job=job,
+        scope=_make_scope_fields(rule),
+        mappings=tuple(found.values()),
+        notes=tuple(notes),
+    )
 
 
 def import_rules(schema: Schema, name: str) -> tuple[ImportedRule, ...]:

@@ -8,10 +8,12 @@ any of the values may match.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
+
+from msgspec import structs
 
 from cloudforest.compiler.document import Document, Mistakes
 from cloudforest.compiler.tree import DocumentTree
@@ -19,9 +21,7 @@ from cloudforest.compiler.wording import restore_spelling
 from cloudforest.model.program import And, Compare, Filter, Not, Or, Present, ValuePath
 from cloudforest.program.ad_schema import SINGLE_VALUED
 from cloudforest.program.faults import SyntaxFault
-from cloudforest.program.scoping.filter_mistakes import (
-    find_filter_mistakes,
-)
+from cloudforest.program.scoping.filter_mistakes import find_filter_mistakes
 from cloudforest.program.scoping.filter_syntax import parse_filter
 from cloudforest.program.scoping.predicates import Attributes, compile_filter
 from cloudforest.program.scoping.scope import EXCLUDED_CLASSES
@@ -52,33 +52,17 @@ class SignedComparison:
 
     comparison: Compare | Present
     holds: bool
+    operator: str = "pr"
+    value: str = ""
 
     def holds_for(self, attributes: Attributes) -> bool:
         return compile_filter(self.comparison)(attributes) is self.holds
 
     @property
-    def value(self) -> str:
-        return (
-            "" if isinstance(self.comparison, Present) else str(self.comparison.value)
-        )
-
-    @property
-    def is_excluded_class(self) -> bool:
-        return self.operator == "eq" and self.value.lower() in EXCLUDED_CLASSES
-
-    @property
     def verb_phrase(self) -> str:
         """The comparison as a verb, such as `not start with "A"`."""
-        return (
-            f"{'' if self.holds else 'not '}{_OPERATOR_VERBS[self.operator]} "
-            f'"{self.value}"'
-        )
-
-    @property
-    def operator(self) -> str:
-        return (
-            "pr" if isinstance(self.comparison, Present) else self.comparison.operator
-        )
+        negation = "" if self.holds else "not "
+        return f'{negation}{_OPERATOR_VERBS[self.operator]} "{self.value}"'
 
 
 Conjunction = tuple[SignedComparison, ...]
@@ -93,11 +77,10 @@ def _make_signed_comparison(
     positive = holds is (comparison.operator != "ne")
     if comparison.value is None:
         return SignedComparison(Present(attribute=comparison.attribute), not positive)
-    operator = "eq" if comparison.operator == "ne" else comparison.operator
-    plain = Compare(
-        attribute=comparison.attribute, operator=operator, value=comparison.value
-    )
-    return SignedComparison(plain, positive)
+    if comparison.operator == "ne":
+        comparison = structs.replace(comparison, operator="eq")
+    value = str(comparison.value)
+    return SignedComparison(comparison, positive, comparison.operator, value)
 
 
 def _combine(
@@ -135,20 +118,6 @@ def _judge_all(tree: Filter, judge: Callable[[Conjunction], str | None]) -> str 
     return None if None in reasons or not reasons else reasons[0]
 
 
-def _is_same_comparison(one: SignedComparison, other: SignedComparison) -> bool:
-    same = one.value.casefold() == other.value.casefold()
-    return one.operator == other.operator and same
-
-
-def _describe_conflict(
-    name: str, one: SignedComparison, other: SignedComparison
-) -> str:
-    return (
-        f"{name} has a single value, which cannot both {one.verb_phrase} and "
-        f"{other.verb_phrase}"
-    )
-
-
 def _is_above(low: str, high: str, *, strict: bool) -> bool:
     """Tell whether a lower limit is above the upper one, as number and as text."""
     try:
@@ -174,25 +143,23 @@ def _is_disjoint(one: SignedComparison, other: SignedComparison) -> bool:
             return False
 
 
-def _find_disjoint_reasons(
-    name: str, required: Iterable[SignedComparison]
-) -> Iterator[str]:
-    for one, other in itertools.permutations(required, 2):
-        if _is_disjoint(one, other):
-            yield _describe_conflict(name, one, other)
-
-
 def _find_single_value_reason(
     name: str, required: list[SignedComparison], refused: list[SignedComparison]
 ) -> str | None:
     """Test the value that `eq` requires; without one, compare prefixes and limits."""
     exact = next((each for each in required if each.operator == "eq"), None)
     if exact is None:
-        return next(_find_disjoint_reasons(name, required), None)
-    attributes = {name: (exact.value,)}
-    for each in (*required, *refused):
-        if not each.holds_for(attributes):
-            return _describe_conflict(name, exact, each)
+        pairs = itertools.permutations(required, 2)
+        conflicts = (each for each in pairs if _is_disjoint(*each))
+    else:
+        values = {name: (exact.value,)}
+        literals = (*required, *refused)
+        conflicts = ((exact, each) for each in literals if not each.holds_for(values))
+    for one, other in conflicts:
+        return (
+            f"{name} has a single value, which cannot both {one.verb_phrase} and "
+            f"{other.verb_phrase}"
+        )
     return None
 
 
@@ -202,13 +169,12 @@ def _find_attribute_reason(name: str, literals: list[SignedComparison]) -> str |
     if required and any(each.operator == "pr" for each in refused):
         return f"{name} cannot both have a value and have none"
     for each, other in itertools.product(required, refused):
-        if _is_same_comparison(each, other):
+        is_same_value = each.value.casefold() == other.value.casefold()
+        if is_same_value and each.operator == other.operator:
             return f"{name} cannot both {each.verb_phrase} and {other.verb_phrase}"
-    return (
-        _find_single_value_reason(name, required, refused)
-        if name in SINGLE_VALUED
-        else None
-    )
+    if name not in SINGLE_VALUED:
+        return None
+    return _find_single_value_reason(name, required, refused)
 
 
 def _find_reason(clause: Conjunction) -> str | None:
@@ -226,11 +192,8 @@ def find_contradiction(tree: Filter) -> str | None:
 
 def _find_excluded_class(clause: Conjunction) -> str | None:
     for each in clause:
-        if (
-            each.holds
-            and each.comparison.attribute == "objectclass"
-            and each.is_excluded_class
-        ):
+        is_class = (each.comparison.attribute, each.operator) == ("objectclass", "eq")
+        if is_class and each.holds and each.value.lower() in EXCLUDED_CLASSES:
             return f'objectClass "{each.value}" is excluded from every scope'
     return None
 
@@ -242,9 +205,7 @@ def find_excluding_reason(tree: Filter) -> str | None:
     )
 
 
-def _parse_filters(
-    tree: DocumentTree,
-) -> Iterator[tuple[Document, str, str, Filter]]:
+def _parse_filters(tree: DocumentTree) -> Iterator[tuple[Document, str, str, Filter]]:
     """Yield scope, object type, text and filter, where the syntax is right."""
     for scope, kind, text in tree.list_filters():
         with suppress(SyntaxFault):

@@ -22,7 +22,6 @@ from cloudforest.compiler.tree import (
 )
 from cloudforest.model.renames import DocumentKind
 
-REFERENCED_KINDS = ("domain", "Scope", "Target", "Mapping", "profile")
 MAX_SUGGESTIONS = 50
 """Look-ups are slow, and more unknown names than this have one common cause."""
 
@@ -70,7 +69,8 @@ def _find_known_names(tree: DocumentTree, kind: str) -> frozenset[str]:
 
 
 def _find_unknown_references(tree: DocumentTree) -> Iterator[Reference]:
-    known = {kind: _find_known_names(tree, kind) for kind in REFERENCED_KINDS}
+    kinds = {kind for keys in _REFERENCES.values() for kind in keys.values()}
+    known = {kind: _find_known_names(tree, kind) for kind in kinds}
     return (each for each in _find_references(tree) if each[3] not in known[each[2]])
 
 

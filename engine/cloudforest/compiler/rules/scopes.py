@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import islice
 
 from cloudforest.base.diagnostics import DocumentPath
@@ -13,11 +12,9 @@ from cloudforest.compiler.tree import DocumentTree
 from cloudforest.program.scoping.dn import find_domain_name, parse_dn_or_none
 
 
-def _explain_undeclared_domain(dn: str, declared: frozenset[str]) -> str:
-    found = find_domain_name(dn)
+def _explain_undeclared_domain(found: str | None, declared: frozenset[str]) -> str:
     if found is None:
-        labels = min(declared).split(".")
-        end = ",".join(f"DC={each}" for each in labels)
+        end = ",".join(f"DC={each}" for each in min(declared).split("."))
         return (
             f"names no domain. End it with its DC parts, such as {end}. Within [ ], "
             "put the DN in quotes."
@@ -33,19 +30,16 @@ def check_scope_domains(tree: DocumentTree) -> Mistakes:
 
     A scope that no job uses may be written before its domain is.
     """
-    declared = (
-        tree.names.get("domain", frozenset()) if tree.is_complete else frozenset()
-    )
-    used = (
-        {job.content["scope"] for job in tree.documents_of("Job")} if declared else ()
-    )
+    declared = tree.names.get("domain")
+    if not tree.is_complete or not declared:
+        return
+    used = {job.content["scope"] for job in tree.documents_of("Job")}
     for scope in (each for each in tree.documents_of("Scope") if each.name in used):
         for path, dn in list_scope_dns(scope):
-            if (
-                find_domain_name(dn) not in declared
-                and parse_dn_or_none(dn) is not None
-            ):
-                message = f'"{dn}" {_explain_undeclared_domain(dn, declared)}'
+            found = find_domain_name(dn)
+            if found not in declared and parse_dn_or_none(dn) is not None:
+                explanation = _explain_undeclared_domain(found, declared)
+                message = f'"{dn}" {explanation}'
                 yield scope.error("scope-in-no-domain", message, *path)
 
 
@@ -83,14 +77,6 @@ def check_redundant_dns(tree: DocumentTree) -> Mistakes:
             yield from _find_redundant_dns(scope, key)
 
 
-def _find_agents_without(tree: DocumentTree, home: str, domain: str) -> Iterator[str]:
-    """Yield the agents that read `home` but not `domain`."""
-    for agent in tree.documents_of("Agent"):
-        reads = {each.lower() for each in agent.content["domains"]}
-        if home.lower() in reads and domain not in reads:
-            yield agent.name
-
-
 def _describe_unreachable(
     tree: DocumentTree, job: Document, path: DocumentPath, *, dn: str, domain: str
 ) -> str | None:
@@ -100,13 +86,15 @@ def _describe_unreachable(
             f'"{dn}" is in the domain {domain}, but the job "{job.name}" only reads '
             f"{home}. Name an OU of {home}, or write a scope and a job for {domain}."
         )
-    agent = next(_find_agents_without(tree, home, domain), None)
-    if agent is None:
-        return None
-    return (
-        f'"{dn}" is a group of {domain}, but the agent "{agent}" of {home} does not '
-        f"read that domain. Add {domain} to its `domains`, or name a group of {home}."
-    )
+    for agent in tree.documents_of("Agent"):
+        reads = {each.lower() for each in agent.content["domains"]}
+        if home.lower() in reads and domain not in reads:
+            return (
+                f'"{dn}" is a group of {domain}, but the agent "{agent.name}" of '
+                f"{home} does not read that domain. Add {domain} to its `domains`, or "
+                f"name a group of {home}."
+            )
+    return None
 
 
 def check_scope_reach(tree: DocumentTree) -> Mistakes:
