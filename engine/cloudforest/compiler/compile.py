@@ -65,16 +65,6 @@ def _check_documents(reading: TreeReading) -> tuple[DocumentTree, list[Mistake]]
     return tree, [*found, *run_rules(tree), *run_rules_on_parts(tree, valid_parts)]
 
 
-def _find_missing_tenant(tree: DocumentTree) -> list[Diagnostic]:
-    if "Tenant" in tree.names or not tree.is_complete:
-        return []
-    message = (
-        "The tree has no Tenant. Add a document with `kind: Tenant` and the name of "
-        "your organisation."
-    )
-    return [Diagnostic("missing-tenant", message, Location(".", 1, 1))]
-
-
 def _read_service(tenant: Document) -> Service:
     match tenant.content.get("service", "embedded"):
         case {"url": str(url), "token": token}:
@@ -92,7 +82,12 @@ def compile_tree(folder: Path) -> CompiledTree:
     reading = read_tree(folder)
     tree, mistakes = _check_documents(reading)
     found = [*reading.diagnostics, *(each.to_diagnostic() for each in mistakes)]
-    found.extend(_find_missing_tenant(tree))
+    if tree.is_complete and "Tenant" not in tree.names:
+        message = (
+            "The tree has no Tenant. Add a document with `kind: Tenant` and the name "
+            "of your organisation."
+        )
+        found.append(Diagnostic("missing-tenant", message, Location(".", 1, 1)))
     if not has_errors(found):
         found.extend(each.to_diagnostic() for each in check_examples(tree))
     found = [each.to_printable() for each in found]

@@ -51,31 +51,27 @@ class ShownObject:
     shown_at: datetime
 
 
-def _find_reads(
-    mapping: AttributeProgram, scope: ScopeProgram
-) -> Iterator[tuple[str, str, str]]:
-    """Yield each attribute, the pattern to find it with, and the text."""
-    for rule in mapping.rules:
-        pattern = (
-            _BARE_NAME if isinstance(rule.expression, Template) else _BRACKETED_NAME
-        )
-        for name in find_expression_attributes(rule.expression):
-            yield name, pattern, rule.text
-    if mapping.source in scope.filters:
-        type_filter = scope.filters[mapping.source]
-        for name in find_filter_attributes(type_filter.tree):
-            yield name, _BARE_NAME, type_filter.text
-
-
 def find_spellings(mapping: AttributeProgram, scope: ScopeProgram) -> Mapping[str, str]:
     """Return the attributes that a mapping and a scope read, by name in lower case.
 
     Programs hold lower case only, so the spelling comes from their texts.
     """
     known = {each.lower(): each for each in COMMON_ATTRIBUTES}
-    for name, pattern, text in _find_reads(mapping, scope):
-        found = re.search(pattern % re.escape(name), text, re.IGNORECASE)
-        known.setdefault(name, found[1] if found else name)
+    reads = [
+        (
+            find_expression_attributes(rule.expression),
+            _BARE_NAME if isinstance(rule.expression, Template) else _BRACKETED_NAME,
+            rule.text,
+        )
+        for rule in mapping.rules
+    ]
+    if type_filter := scope.filters.get(mapping.source):
+        names = find_filter_attributes(type_filter.tree)
+        reads.append((names, _BARE_NAME, type_filter.text))
+    for names, pattern, text in reads:
+        for name in names:
+            found = re.search(pattern % re.escape(name), text, re.IGNORECASE)
+            known.setdefault(name, found[1] if found else name)
     return known
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
 from typing import Any
 
 from cloudforest.base.wording import find_closest, suggest
-from cloudforest.compiler.document import Content, Document, Mistake, Mistakes
+from cloudforest.compiler.document import Content, Document, Mistakes
 from cloudforest.compiler.programs import make_attribute_program, make_scope_program
 from cloudforest.compiler.resolve import find_extensions, resolve_mapping, resolve_scope
 from cloudforest.compiler.tree import DocumentTree, canonical_target
@@ -191,27 +191,18 @@ def _check_expected_exclusion(
     yield example.error("example-scope", message, "out")
 
 
-def _hide_values(difference: Mistake, key: str) -> Mistake:
-    """Return a difference without its line and without both sensitive values."""
-    message = difference.message
-    if not difference.at_key:
-        message = (
-            f'The example and the mapping have different values for "{key}". The '
-            "attribute is sensitive, so neither is shown. Correct one of the two."
-        )
-    return replace(difference, message=message, is_line_hidden=True)
-
-
 def _sort_if_list(value: Any) -> Any:
     return sorted(map(repr, value)) if isinstance(value, list) else value
 
 
 def _compare_attribute(
-    example: Document, key: str, mapped: Any, unexpected: Collection[str]
+    example: Document, key: str, mapped: Any, unexpected: Collection[str], *, hide: bool
 ) -> Mistakes:
+    """Compare one attribute; `hide` the values of a sensitive one, and their line."""
     expected = example.content["resource"][key]
     if _sort_if_list(expected) == _sort_if_list(mapped):
         return
+    at_key = mapped is None
     if mapped is None:
         name, known = canonical_target(key), list_writable_names()
         hint = "Its source has no value."
@@ -219,13 +210,20 @@ def _compare_attribute(
             hint = suggest(name, known, hint)
         hint = suggest(name, unexpected, hint)
         message = f'The mapping writes nothing to "{key}". {hint}'
-        yield example.error("example-differs", message, "resource", key, at_key=True)
+    elif hide:
+        message = (
+            f'The example and the mapping have different values for "{key}". The '
+            "attribute is sensitive, so neither is shown. Correct one of the two."
+        )
     else:
         message = (
             f'The example expects {format_yaml_value(expected)} in "{key}", but the '
             f"mapping writes {format_yaml_value(mapped)}. Correct one of the two."
         )
-        yield example.error("example-differs", message, "resource", key)
+    where = ("resource", key)
+    yield example.error(
+        "example-differs", message, *where, at_key=at_key, is_line_hidden=hide
+    )
 
 
 def _compare_resource(
@@ -244,8 +242,9 @@ def _compare_resource(
     unexpected = mapped.keys() - expected.keys()
     intended = {find_closest(path, unexpected) for path in expected.keys() - mapped}
     for path, key in expected.items():
-        for each in _compare_attribute(example, key, mapped.get(path), unexpected):
-            yield _hide_values(each, key) if path in hidden else each
+        yield from _compare_attribute(
+            example, key, mapped.get(path), unexpected, hide=path in hidden
+        )
     for path in sorted(unexpected - intended):
         line = path if path in hidden else f"{path}: {format_yaml_value(mapped[path])}"
         message = (

@@ -80,16 +80,14 @@ def _resolve_target(document: Document) -> Target:
     return msgspec.convert(content, Target)
 
 
-def _resolve_domain(content: Content, document: Document) -> Content:
-    source = rebase_paths(content["source"], document)
-    if "activeDirectory" in source:
-        source["activeDirectory"] = {"tls": {}, **source["activeDirectory"]}
-    return {"name": content["name"].lower(), "source": source}
-
-
 def _resolve_forest(document: Document) -> Forest:
-    domains = [_resolve_domain(each, document) for each in document.content["domains"]]
-    domains.sort(key=lambda each: str(each["name"]))
+    sources: Content = {}
+    for each in document.content["domains"]:
+        source = rebase_paths(each["source"], document)
+        if "activeDirectory" in source:
+            source["activeDirectory"] = {"tls": {}, **source["activeDirectory"]}
+        sources[each["name"].lower()] = source
+    domains = [{"name": each, "source": sources[each]} for each in sorted(sources)]
     return msgspec.convert({"name": document.name, "domains": domains}, Forest)
 
 
@@ -107,13 +105,6 @@ def _resolve_mappings(tree: DocumentTree) -> tuple[Mapping, ...]:
     return tuple(resolve_mapping(tree, each) for each in found)
 
 
-def _resolve_budget(written: Content) -> Content:
-    """Return the written fields; `Budget` has the defaults of the others."""
-    if "window" in written:
-        return {**written, "window": parse_duration(written["window"])}
-    return written
-
-
 def _resolve_job(tree: DocumentTree, document: Document) -> Job:
     content = {"interval": DEFAULT_INTERVAL, **_select_fields(document)}
     content["target"] = tree.find_target_name(document)
@@ -122,9 +113,11 @@ def _resolve_job(tree: DocumentTree, document: Document) -> Job:
     content["mappings"] = sorted(content["mappings"])
     content["notify"] = _sort_names(content.get("notify", []))
     written = content.get("guard", {})
-    content["guard"] = {
-        each: _resolve_budget(written.get(each, {})) for each in GUARDED_EFFECTS
-    }
+    # `Budget` has the defaults of what is not written.
+    content["guard"] = {each: dict(written.get(each, {})) for each in GUARDED_EFFECTS}
+    for budget in content["guard"].values():
+        if "window" in budget:
+            budget["window"] = parse_duration(budget["window"])
     return msgspec.convert(content, Job)
 
 

@@ -230,15 +230,6 @@ def _make_syntax_diagnostic(file: str, text: str, error: MarkedYAMLError) -> Dia
     return Diagnostic("yaml-syntax", message, place, excerpt=line)
 
 
-def _make_character_diagnostic(file: str, text: str, error: ReaderError) -> Diagnostic:
-    before = text[: error.position]
-    return Diagnostic(
-        "yaml-syntax",
-        f"The character U+{error.character:04X} is not allowed in YAML. Remove it.",
-        Location(file, before.count("\n") + 1, len(before) - before.rfind("\n")),
-    )
-
-
 def _parse_in_python(file: str, text: str) -> ParsedFile:
     events = YAML(typ="safe", pure=True).parse(text)
     composer = DocumentComposer(file, text, events, max_mistakes=MAX_MISTAKES)
@@ -250,7 +241,12 @@ def _parse_in_python(file: str, text: str) -> ParsedFile:
     except MarkedYAMLError as error:
         last = _make_syntax_diagnostic(file, text, error)
     except ReaderError as error:
-        last = _make_character_diagnostic(file, text, error)
+        before = text[: error.position]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        message = (
+            f"The character U+{error.character:04X} is not allowed in YAML. Remove it."
+        )
+        last = Diagnostic("yaml-syntax", message, Location(file, line, column))
     else:
         return ParsedFile(documents, composer.diagnostics, is_complete=True)
     return ParsedFile(documents, [*composer.diagnostics, last], is_complete=False)

@@ -102,15 +102,9 @@ def compare_lists(before: Sequence[Any], after: Sequence[Any]) -> tuple[list[Any
 
 
 def _to_documents(registration: Registration) -> dict[Key, Document]:
-    kinds: dict[str, tuple[Value, ...]] = {
-        "Tenant": (registration.tenant,),
-        "Target": registration.targets,
-        "Forest": registration.forests,
-        "Agent": registration.agents,
-        "Scope": registration.scopes,
-        "Mapping": registration.mappings,
-        "Job": registration.jobs,
-    }
+    kinds: dict[str, Any] = {"Tenant": (registration.tenant,)}
+    for kind in KIND_ORDER[1:]:
+        kinds[kind] = getattr(registration, f"{kind.lower()}s")
     # Through JSON: tuples become lists, so that a saved plan equals the one made.
     return {
         (kind, document["name"]): document

@@ -65,16 +65,9 @@ class UncountedOrphans:
     attributes: tuple[str, ...] = ()
 
     def with_counts(self, *, created: int, adopted: int) -> Orphans:
-        return Orphans(
-            removed=self.removed,
-            target=self.target,
-            job=self.job,
-            type=self.type,
-            attributes=self.attributes,
-            created=created,
-            adopted=adopted,
-            sentence=self._describe(created, adopted),
-        )
+        fields = {key: each for key, each in vars(self).items() if key != "links"}
+        sentence = self._describe(created, adopted)
+        return Orphans(**fields, created=created, adopted=adopted, sentence=sentence)
 
     def _describe(self, created: int, adopted: int) -> str:
         total = created + adopted

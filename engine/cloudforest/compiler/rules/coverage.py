@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
-from cloudforest.compiler.document import Document, Mistakes
+from cloudforest.compiler.document import Mistakes
 from cloudforest.compiler.rules.names import find_unresolved_kinds
 from cloudforest.compiler.tree import DocumentTree
 from cloudforest.program.scoping.dn import find_domain_name
 
 
-def _find_needed_domains(tree: DocumentTree, job: Document) -> Iterator[str]:
-    """Yield the job's domain, and those where members of its groups may be."""
-    home, name = job.content["domain"].lower(), job.content["scope"]
-    yield home
-    scope = next(
-        (each.content for each in tree.documents_of("Scope") if each.name == name), {}
-    )
-    yield from filter(None, map(find_domain_name, scope.get("groups", [])))
-    for agent in tree.documents_of("Agent") if scope.get("nestedGroups") else ():
-        domains = {each.lower() for each in agent.content["domains"]}
-        if home in domains:
-            yield from domains
+def _find_needed_domains(tree: DocumentTree, agents: list[set[str]]) -> Iterator[str]:
+    """Yield the domain of each job, and those where members of its groups may be."""
+    scopes = {each.name: each.content for each in tree.documents_of("Scope")}
+    for job in tree.documents_of("Job"):
+        home, scope = (
+            job.content["domain"].lower(),
+            scopes.get(job.content["scope"], {}),
+        )
+        yield home
+        yield from filter(None, map(find_domain_name, scope.get("groups", [])))
+        for domains in agents if scope.get("nestedGroups") else ():
+            yield from domains if home in domains else ()
 
 
 def check_domain_coverage(tree: DocumentTree) -> Mistakes:
@@ -33,16 +34,11 @@ def check_domain_coverage(tree: DocumentTree) -> Mistakes:
         return
     unresolved = find_unresolved_kinds(tree)
     may_need = {("Job", "domain"), ("Job", "Scope")} & unresolved
-    read = {
-        each.lower()
+    agents = [
+        {each.lower() for each in agent.content["domains"]}
         for agent in tree.documents_of("Agent")
-        for each in agent.content["domains"]
-    }
-    needed = {
-        each
-        for job in tree.documents_of("Job")
-        for each in _find_needed_domains(tree, job)
-    }
+    ]
+    read, needed = set(chain(*agents)), set(_find_needed_domains(tree, agents))
     for forest in tree.documents_of("Forest"):
         for index, domain in enumerate(forest.content["domains"]):
             name, path = domain["name"].lower(), ("domains", index, "name")

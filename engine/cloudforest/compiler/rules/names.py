@@ -153,10 +153,10 @@ def check_domains_in_one_forest(tree: DocumentTree) -> Mistakes:
 
 def check_mapping_ancestry(tree: DocumentTree) -> Mistakes:
     for each in tree.documents_of("Mapping"):
-        seen = {each.name}
+        seen: set[str] = {each.name}
         parent = each.content.get("extends")
         while (
-            parent is not None and parent not in seen and len(seen) - 1 <= MAX_ANCESTORS
+            parent is not None and parent not in seen and len(seen) <= MAX_ANCESTORS + 1
         ):
             seen.add(parent)
             found = tree.find_mapping(parent)
@@ -176,27 +176,24 @@ def check_mapping_ancestry(tree: DocumentTree) -> Mistakes:
             yield each.error("too-deep", message, "extends")
 
 
-def _describe_name_in_use(document: Document, name: str) -> str:
-    if name == document.name:
-        return (
-            f'"{name}" is the current name of this {document.kind}. Write its previous '
-            "name in `formerly`, or remove `formerly`."
-        )
-    return (
-        f'The {document.kind} "{name}" is still in the tree, so this one cannot '
-        f'replace it. Remove `formerly` here, or remove the {document.kind} "{name}".'
-    )
-
-
 def check_former_names(tree: DocumentTree) -> Mistakes:
     for kind in get_args(DocumentKind):
         claimed: dict[str, Document] = {}
-        for each in (
-            one for one in tree.documents_of(kind) if "formerly" in one.content
-        ):
-            name = each.content["formerly"]
-            if name in tree.names[kind]:
-                message = _describe_name_in_use(each, name)
+        for each in tree.documents_of(kind):
+            if (name := each.content.get("formerly")) is None:
+                continue
+            if name == each.name:
+                message = (
+                    f'"{name}" is the current name of this {kind}. Write its previous '
+                    "name in `formerly`, or remove `formerly`."
+                )
+                yield each.error("formerly-in-use", message, "formerly")
+            elif name in tree.names[kind]:
+                message = (
+                    f'The {kind} "{name}" is still in the tree, so this one cannot '
+                    "replace it. Remove `formerly` here, or remove the "
+                    f'{kind} "{name}".'
+                )
                 yield each.error("formerly-in-use", message, "formerly")
             elif name in claimed:
                 first = claimed[name]

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
 from cloudforest.base.diagnostics import Severity
+from cloudforest.base.values import format_count
 from cloudforest.compiler.document import Content, Document, Mistake, Mistakes
 from cloudforest.compiler.resolve import DEFAULT_SCENARIO
 from cloudforest.compiler.rules.filters import find_contradiction
@@ -56,15 +58,6 @@ class JobPopulation:
         if self.filter is None or other.filter is None:
             return False
         return find_contradiction(And(operands=(self.filter, other.filter))) is not None
-
-
-@dataclass(frozen=True)
-class _OtherTool:
-    """What Connect Sync syncs; `domains` are those that it syncs as a whole."""
-
-    domains: frozenset[str]
-    units: list[str]
-    groups: list[str]
 
 
 def _make_population(
@@ -143,16 +136,15 @@ def _list_dns(written: Content) -> Dns:
             yield ("connectSync", key, index), dn
 
 
-def _make_other_tool(tree: DocumentTree, written: Content) -> _OtherTool:
-    units = written.get("organizationalUnits", [])
-    partial = set(map(find_domain_name, units))
+def _find_whole_domains(tree: DocumentTree, written: Content) -> set[str]:
+    """Return the domains that the other tool syncs as a whole."""
+    partial = set(map(find_domain_name, written.get("organizationalUnits", ())))
     forests = [
-        frozenset(domain["name"].lower() for domain in each.content["domains"])
+        {domain["name"].lower() for domain in each.content["domains"]}
         for each in tree.documents_of("Forest")
         if each.name in written.get("forests", ())
     ]
-    whole = (each for each in forests if partial.isdisjoint(each))
-    return _OtherTool(frozenset().union(*whole), units, written.get("groups", []))
+    return set(chain(*(each for each in forests if partial.isdisjoint(each))))
 
 
 def _is_shared_subtree(domain: str, scope: Content, unit_dn: str) -> bool:
@@ -170,28 +162,28 @@ def _is_shared_subtree(domain: str, scope: Content, unit_dn: str) -> bool:
     )
 
 
-def _describe_shared(domain: str, scope: Content, other_tool: _OtherTool) -> str | None:
-    """Return what both tools surely sync, in words."""
-    if domain in other_tool.domains:
-        return f"the objects of {domain}"
+def _describe_shared(domain: str, scope: Content, written: Content) -> str | None:
+    """Return what both tools surely sync of a domain, in words."""
     groups = set(map(parse_dn, scope.get("groups", ())))
-    for theirs in other_tool.groups:
+    for theirs in written.get("groups", ()):
         if parse_dn(theirs) in groups:
             return f'the members of "{theirs}"'
-    if groups:
-        return None
-    shared = (
-        each for each in other_tool.units if _is_shared_subtree(domain, scope, each)
-    )
-    return next((f'the objects in "{each}"' for each in shared), None)
+    for theirs in () if groups else written.get("organizationalUnits", ()):
+        if _is_shared_subtree(domain, scope, theirs):
+            return f'the objects in "{theirs}"'
+    return None
 
 
-def _find_overlapping_jobs(tree: DocumentTree, other_tool: _OtherTool) -> Mistakes:
+def _find_overlapping_jobs(tree: DocumentTree, written: Content) -> Mistakes:
+    whole = _find_whole_domains(tree, written)
     for job, scope in _list_enabled_jobs(tree):
-        try:
-            shared = _describe_shared(job.content["domain"].lower(), scope, other_tool)
-        except SyntaxFault:
-            continue  # `dn-syntax` reports it
+        domain = job.content["domain"].lower()
+        shared: str | None = f"the objects of {domain}"
+        if domain not in whole:
+            try:
+                shared = _describe_shared(domain, scope, written)
+            except SyntaxFault:
+                continue  # `dn-syntax` reports it
         if shared is not None:
             message = (
                 f'The job "{job.name}" and Connect Sync both sync {shared}, so each '
@@ -219,9 +211,7 @@ def check_connect_sync_overlap(tree: DocumentTree) -> Mistakes:
             )
             yield tenant.error("connect-sync-scenario", message, "connectSync")
         faults = list(check_dns(tenant, _list_dns(written)))
-        yield from faults or _find_overlapping_jobs(
-            tree, _make_other_tool(tree, written)
-        )
+        yield from faults or _find_overlapping_jobs(tree, written)
 
 
 def _describe_conflict(
@@ -234,7 +224,7 @@ def _describe_conflict(
 ) -> str:
     domain, target, kind, _ = key
     count = len(differing) - 1
-    rest = f" and {count} other attribute{'s' * (count > 1)}" if count else ""
+    rest = f" and {format_count(count, 'other attribute')}" if count else ""
     certainty = "" if sure else ", perhaps"
     return (
         f'This job and the job "{one.job.name}" map "{differing[0]}"{rest} differently'
@@ -256,16 +246,14 @@ def _find_conflicting_targets(one: Content, other: Content) -> list[str]:
     """Return the target attributes that two mappings keep writing differently."""
     if one["name"] == other["name"]:
         return []
-    always, others = (
-        {
-            target: _normalize_entry(entry)
-            for target, entry in each["attributeMappings"].items()
-            if entry.get("flowType", "Always") == "Always"
-        }
-        for each in (one, other)
-    )
-    shared = sorted(always.keys() & others.keys())
-    return [target for target in shared if always[target] != others[target]]
+    entries, others = one["attributeMappings"], other["attributeMappings"]
+    return [
+        path
+        for path in sorted(entries.keys() & others.keys())
+        if {each[path].get("flowType", "Always") for each in (entries, others)}
+        == {"Always"}
+        and _normalize_entry(entries[path]) != _normalize_entry(others[path])
+    ]
 
 
 def _check_pair(
