@@ -14,10 +14,7 @@ from cloudforest.compiler.files import TreeReading, read_tree
 from cloudforest.compiler.programs import add_programs
 from cloudforest.compiler.resolve import rebase_paths, resolve_registration
 from cloudforest.compiler.rules.registry import run_rules, run_rules_on_parts
-from cloudforest.compiler.schema_check import (
-    check_schema,
-    extract_valid_part,
-)
+from cloudforest.compiler.schema_check import check_schema, extract_valid_part
 from cloudforest.compiler.tree import DocumentTree, build_tree
 from cloudforest.model.registration import Registration, SecretReference
 

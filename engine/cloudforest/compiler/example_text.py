@@ -119,19 +119,6 @@ def make_example_object(
     )
 
 
-def _write_object(
-    subject: ExampleObject, spellings: Mapping[str, str]
-) -> dict[str, Any]:
-    written: dict[str, Any] = {"dn": subject.dn}
-    if subject.groups:
-        written["groups"] = subject.groups
-    attributes = {
-        spellings.get(name, name): values[0] if len(values) == 1 else values
-        for name, values in sorted(subject.attributes.items())
-    }
-    return written | {"attributes": attributes}
-
-
 def write_example(
     subject: ExampleObject,
     mapping: AttributeProgram,
@@ -151,6 +138,14 @@ def write_example(
         head["scope"] = scope_name
     if subject.context.now is not None and uses_now(mapping):
         head["now"] = subject.context.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+    spellings = find_spellings(mapping, scope)
+    written: dict[str, Any] = {"dn": subject.dn}
+    if subject.groups:
+        written["groups"] = subject.groups
+    written["attributes"] = {
+        spellings.get(name, name): values[0] if len(values) == 1 else values
+        for name, values in sorted(subject.attributes.items())
+    }
     lines = (
         *yaml_block(head),
         *(
@@ -158,7 +153,6 @@ def write_example(
             "a filter reads; add it below"
             for clause in failing_clauses[-1:]
         ),
-        *yaml_block({"object": _write_object(subject, find_spellings(mapping, scope))}),
-        *yaml_block({"resource": map_example(mapping, subject)}),
+        *yaml_block({"object": written, "resource": map_example(mapping, subject)}),
     )
     return HEAD_COMMENT + "".join(f"{line}\n" for line in lines)

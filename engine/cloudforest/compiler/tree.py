@@ -17,12 +17,7 @@ from cloudforest.compiler.files import TreeReading, read_file
 from cloudforest.compiler.schemas import DOCUMENT_KINDS
 from cloudforest.model.program import Expression
 from cloudforest.program.expressions.syntax import parse_expression_or_none
-from cloudforest.program.faults import SyntaxFault
-from cloudforest.program.scim.path import (
-    ScimPath,
-    canonical_path,
-    parse_path_or_none,
-)
+from cloudforest.program.scim.path import ScimPath, parse_path_or_none
 
 DURATION_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 MAX_ANCESTORS = 32
@@ -178,10 +173,8 @@ def parse_duration(duration: str) -> int:
 
 def canonical_target(target: str) -> str:
     """Return the canonical spelling of a SCIM path; an invalid path unchanged."""
-    try:
-        return canonical_path(target)
-    except SyntaxFault:
-        return target
+    path = parse_path_or_none(target)
+    return target if path is None else str(path)
 
 
 def _declared_names(document: Document) -> Iterator[tuple[str, Any]]:

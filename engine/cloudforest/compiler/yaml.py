@@ -205,9 +205,8 @@ def parse_scalar(text: str) -> PlainScalar:
 
 
 def _parse_fast(file: str, text: str) -> ParsedFile | None:
-    composer = DocumentComposer(
-        file, text, YAML(typ="safe").parse(text), max_mistakes=0
-    )
+    events = YAML(typ="safe").parse(text)
+    composer = DocumentComposer(file, text, events, max_mistakes=0)
     try:
         return ParsedFile(list(composer.compose_documents()), [], is_complete=True)
     except (ParseAbortedError, MarkedYAMLError, ReaderError):

@@ -163,10 +163,7 @@ def _update_filter(
 
 
 def _update_flow_types(
-    raw: RawMapping,
-    imported: ImportedMapping,
-    mapping: Mapping,
-    context: ExportContext,
+    raw: RawMapping, imported: ImportedMapping, mapping: Mapping, context: ExportContext
 ) -> None:
     actions = {mapping.deprovision.out_of_scope, mapping.deprovision.deleted}
     keeps = actions == {"keep"}

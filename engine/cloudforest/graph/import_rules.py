@@ -129,13 +129,14 @@ def _make_clause(written: Clause) -> GraphClause:
     )
 
 
-def convert_filter(scope: Filter | None) -> tuple[str | None, tuple[str, ...]]:
+def convert_filter(scope: Filter) -> tuple[str | None, tuple[str, ...]]:
     """Return the filter of an object mapping, and why it has no equivalent.
 
     Without a filter, both are empty. The reasons have no final dot.
     """
-    written = (scope.groups if scope else None) or ()
-    groups = [tuple(map(_make_clause, each.clauses or ())) for each in written]
+    groups = [
+        tuple(map(_make_clause, each.clauses or ())) for each in scope.groups or ()
+    ]
     single: list[Sequence[ClauseGroup]] = [[(one,)] for each in groups for one in each]
     reasons: dict[str, None] = {}
     text = None
@@ -179,16 +180,6 @@ def _require_importable(
         raise NoEquivalentError(f"{mapping.target_object_name} is not a resource type")
     if not {"add", "update"} <= parse_flow_types(mapping.flow_types):
         raise NoEquivalentError("a mapping must both create and update")
-
-
-def _note_dropped_filters(scope: Filter) -> Iterator[str]:
-    if scope.input_filter_groups:
-        yield (
-            "inputFilterGroups: objects that leave a filter are always deprovisioned "
-            "here"
-        )
-    if scope.category_filter_groups:
-        yield "categoryFilterGroups: it is experimental and has no equivalent"
 
 
 def _note_dropped_options(
@@ -247,9 +238,13 @@ def _import_mapping(
         raise NoEquivalentError(
             "it has no matching attribute, so it would duplicate people"
         )
-    if mapping.scope is not None:
-        notes.extend(_note_dropped_filters(mapping.scope))
-    text, reasons = convert_filter(mapping.scope)
+    scope = mapping.scope or Filter()
+    if scope.input_filter_groups:
+        why = "objects that leave a filter are always deprovisioned here"
+        notes.append(f"inputFilterGroups: {why}")
+    if scope.category_filter_groups:
+        notes.append("categoryFilterGroups: it is experimental and has no equivalent")
+    text, reasons = convert_filter(scope)
     return ImportedMapping(
         position=position,
         name=name,

@@ -233,20 +233,7 @@ class DiffPart(NamedTuple):
     text: str
 
 
-def _make_parts(
-    matcher: SequenceMatcher[str], old: list[str], new: list[str]
-) -> Iterator[DiffPart]:
-    for kind, a, b, c, d in matcher.get_opcodes():
-        if kind == "equal":
-            yield DiffPart("same", "".join(old[a:b]))
-            continue
-        if b > a:
-            yield DiffPart("gone", "".join(old[a:b]))
-        if d > c:
-            yield DiffPart("new", "".join(new[c:d]))
-
-
-def diff_words(field: FieldChange) -> tuple[DiffPart, ...] | None:
+def diff_words(field: FieldChange) -> list[DiffPart] | None:
     """Return a word diff of two texts; None if they have little in common."""
     before, after = field.before, field.after
     if not isinstance(before, str) or not isinstance(after, str):
@@ -255,4 +242,13 @@ def diff_words(field: FieldChange) -> tuple[DiffPart, ...] | None:
     matcher = SequenceMatcher(None, old, new, autojunk=False)
     if matcher.ratio() < _MIN_SIMILARITY:
         return None
-    return tuple(_make_parts(matcher, old, new))
+    parts: list[DiffPart] = []
+    for tag, a, b, c, d in matcher.get_opcodes():
+        if tag == "equal":
+            parts.append(DiffPart("same", "".join(old[a:b])))
+            continue
+        if b > a:
+            parts.append(DiffPart("gone", "".join(old[a:b])))
+        if d > c:
+            parts.append(DiffPart("new", "".join(new[c:d])))
+    return parts

@@ -15,6 +15,7 @@ from cloudforest.program.scim.path import parse_path_or_none
 
 MIN_INTERVAL_SECONDS = 30
 UNMATCHABLE_TYPES = frozenset({"binary", "dateTime", "reference"})
+"""Types whose values have several spellings."""
 
 
 def check_intervals(tree: DocumentTree) -> Mistakes:
@@ -83,16 +84,6 @@ def check_extension_paths(tree: DocumentTree) -> Mistakes:
                 )
 
 
-def _check_matching_type(entry: MappingEntry, declared: Content) -> Mistakes:
-    """Refuse to match by several values, or by values with several spellings."""
-    if not entry.fields.get("matchingPriority"):
-        return
-    if declared.get("multiValued", False):
-        yield make_unmatchable(entry, "has several values")
-    elif declared["type"] in UNMATCHABLE_TYPES:
-        yield make_unmatchable(entry, f"has the type {declared['type']}")
-
-
 def _check_extension_attribute(entry: MappingEntry, extensions: Content) -> Mistakes:
     path = entry.path
     if path is None or path.schema is None or path.schema not in extensions:
@@ -105,10 +96,15 @@ def _check_extension_attribute(entry: MappingEntry, extensions: Content) -> Mist
         )
         yield entry.error("unknown-target-attribute", message, at_key=True)
         return
-    yield from _check_matching_type(entry, known[name])
+    type_ = known[name]["type"]
+    if entry.fields.get("matchingPriority"):
+        if known[name].get("multiValued", False):
+            yield make_unmatchable(entry, "has several values")
+        elif type_ in UNMATCHABLE_TYPES:
+            yield make_unmatchable(entry, f"has the type {type_}")
     for key in ("defaultValue", "constant"):
         value = entry.fields.get(key)
-        reason = _find_misfit_reason(entry.target, value, known[name]["type"])
+        reason = _find_misfit_reason(entry.target, value, type_)
         if reason is not None:
             message = f'The value "{value}" does not fit "{entry.target}". {reason}'
             yield entry.error("default-value", message, key)
@@ -116,14 +112,14 @@ def _check_extension_attribute(entry: MappingEntry, extensions: Content) -> Mist
 
 def check_extension_attributes(tree: DocumentTree) -> Mistakes:
     """Report attributes that the extensions of a job's target do not declare."""
-    mapped: dict[str | None, set[str]] = {}
+    mapped: dict[str | None, set[int]] = {}
     for job in tree.documents_of("Job"):
-        names = mapped.setdefault(tree.find_target_name(job), set())
+        mappings = mapped.setdefault(tree.find_target_name(job), set())
         for mapping in filter(None, map(tree.find_mapping, job.content["mappings"])):
-            names.update(each.name for each in tree.find_lineage(mapping) or ())
+            mappings.update(map(id, tree.find_lineage(mapping) or ()))
     for target in tree.documents_of("Target"):
-        names = mapped.get(target.name, set())
+        mappings = mapped.get(target.name, set())
         for entry in tree.entries:
-            if entry.mapping.name in names:
+            if id(entry.mapping) in mappings:
                 extensions = target.content.get("extensions", {})
                 yield from _check_extension_attribute(entry, extensions)

@@ -58,14 +58,10 @@ def _find_references(tree: DocumentTree) -> Iterator[Reference]:
 
 
 def _find_known_names(tree: DocumentTree, kind: str) -> frozenset[str]:
+    if kind == "profile":
+        return list_profiles()
     own = tree.names.get(kind, frozenset())
-    match kind:
-        case "Mapping":
-            return own | load_built_in_mappings().keys()
-        case "profile":
-            return list_profiles()
-        case _:
-            return own
+    return own | load_built_in_mappings().keys() if kind == "Mapping" else own
 
 
 def _find_unknown_references(tree: DocumentTree) -> Iterator[Reference]:

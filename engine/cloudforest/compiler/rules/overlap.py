@@ -11,7 +11,6 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any
 
-from cloudforest.base.diagnostics import Severity
 from cloudforest.base.values import format_count
 from cloudforest.compiler.document import Content, Document, Mistake, Mistakes
 from cloudforest.compiler.resolve import DEFAULT_SCENARIO
@@ -214,26 +213,6 @@ def check_connect_sync_overlap(tree: DocumentTree) -> Mistakes:
         yield from faults or _find_overlapping_jobs(tree, written)
 
 
-def _describe_conflict(
-    key: PopulationKey,
-    one: JobPopulation,
-    other: JobPopulation,
-    differing: list[str],
-    *,
-    sure: bool,
-) -> str:
-    domain, target, kind, _ = key
-    count = len(differing) - 1
-    rest = f" and {format_count(count, 'other attribute')}" if count else ""
-    certainty = "" if sure else ", perhaps"
-    return (
-        f'This job and the job "{one.job.name}" map "{differing[0]}"{rest} differently'
-        f'{certainty} for the same {kind} objects of {domain} in "{target}". Each '
-        "would undo the other in every cycle: map alike in "
-        f'"{other.mapping["name"]}", or separate the scopes.'
-    )
-
-
 def _normalize_entry(entry: Content) -> Any:
     """Return what an entry writes, whatever the spacing of its expression."""
     default = entry.get("defaultValue")
@@ -262,19 +241,25 @@ def _check_pair(
     """Return the diagnostic of a pair and its rank; 0 is the worst."""
     if one.excludes(other):
         return None
+    domain, target, kind, _ = key
     sure = one.covers(other) or other.covers(one)
     differing = _find_conflicting_targets(one.mapping, other.mapping)
     if differing:
-        severity = Severity.ERROR if sure else Severity.WARNING
-        message = _describe_conflict(key, one, other, differing, sure=sure)
-        return int(not sure), other.job.error(
-            "conflicting-jobs", message, "scope", severity=severity
+        count = len(differing) - 1
+        rest = f" and {format_count(count, 'other attribute')}" if count else ""
+        message = (
+            f'This job and the job "{one.job.name}" map "{differing[0]}"{rest} '
+            f"differently{'' if sure else ', perhaps'} for the same {kind} objects of "
+            f'{domain} in "{target}". Each would undo the other in every cycle: map '
+            f'alike in "{other.mapping["name"]}", or separate the scopes.'
         )
+        report = other.job.error if sure else other.job.warning
+        return int(not sure), report("conflicting-jobs", message, "scope")
     if not sure:
         return None
     message = (
-        f'The job "{one.job.name}" already writes the same {key[2]} objects of '
-        f'{key[0]} to "{key[1]}". Separate the scopes, or remove one of the two jobs.'
+        f'The job "{one.job.name}" already writes the same {kind} objects of {domain} '
+        f'to "{target}". Separate the scopes, or remove one of the two jobs.'
     )
     return 2, other.job.warning("overlapping-jobs", message, "scope")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
-
 from cloudforest.base.diagnostics import DocumentPath
 from cloudforest.base.wording import suggest_names
 from cloudforest.compiler.document import Document, Mistakes
@@ -57,9 +55,9 @@ def _find_redundant_dns(scope: Document, key: str) -> Mistakes:
         holders = [(False, names[at:]) for at in range(above)]
         if path[-1] == "oneLevel":
             holders.append((True, names))
-        found = (first.get(each) for each in holders)
-        others = (each for each in found if each is not None and each[0] != path)
-        for _, holder in islice(others, 1):
+        found = (first[each] for each in holders if each in first)
+        holder = next((other for place, other in found if place != path), None)
+        if holder is not None:
             message = (
                 f'"{dn}" is already covered by "{holder}" in this list. Remove one of '
                 "the two."
