@@ -12,6 +12,7 @@ from cloudforest.adapters.control.client import ControlPlaneClient
 from cloudforest.base.clock import system_clock
 from cloudforest.base.errors import Refused
 from cloudforest.base.files import write_new_file
+from cloudforest.base.wording import suggest_names
 from cloudforest.cli import terminal
 from cloudforest.cli.connection import connect_to_state
 from cloudforest.cli.explain import ObjectArgument, parse_lookup
@@ -25,13 +26,11 @@ from cloudforest.cli.options import (
 )
 from cloudforest.compiler.example_text import (
     DN_KEY,
-    ExampleNames,
     ShownObject,
     find_spellings,
     make_example_object,
     write_example,
 )
-from cloudforest.compiler.wording import suggest_names
 from cloudforest.program.faults import MappingFault, ObjectIgnored
 from cloudforest.provisioning.log_entries import REDACTED
 
@@ -118,13 +117,13 @@ async def _write_example_text(
     mapping = next((each for each in program.mappings if each.source == kind), None)
     if mapping is None:
         raise Refused(f'The job "{job}" has no mapping for a {kind}.')
-    names = ExampleNames(
-        name or f"{job}-{shown_object.object_guid[:8]}", registered.scope
-    )
+    example = name or f"{job}-{shown_object.object_guid[:8]}"
     require_read_attributes(replacements, find_spellings(mapping, program.scope), job)
-    example = make_example_object(shown_object, program.scope, replacements)
+    found = make_example_object(shown_object, program.scope, replacements)
     try:
-        return names.example, write_example(example, mapping, program.scope, names)
+        return example, write_example(
+            found, mapping, program.scope, name=example, scope_name=registered.scope
+        )
     except (MappingFault, ObjectIgnored) as fault:
         reason = str(fault) or ObjectIgnored.outcome
         raise Refused(

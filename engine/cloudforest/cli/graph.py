@@ -13,10 +13,10 @@ import typer
 
 from cloudforest.base.errors import Misconfigured, Refused
 from cloudforest.base.files import MAX_DATA_BYTES, read_bounded, write_new_file
+from cloudforest.base.wording import suggest_names
 from cloudforest.cli import terminal
 from cloudforest.cli.options import StateOption, tree_folder
 from cloudforest.cli.validate import require_compiled_tree
-from cloudforest.compiler.wording import suggest_names
 from cloudforest.graph.documents import ImportOrigin, write_documents
 from cloudforest.graph.export_rules import export_jobs, make_skeleton
 from cloudforest.graph.import_rules import ImportedRule, import_rules
@@ -61,7 +61,7 @@ def import_schema(
     origin = ImportOrigin(f"{job}{SCHEMA_SUFFIX}", domain, target)
     rules = import_rules(schema, job)
     _require_importable(rules, file)
-    text = write_documents(schema, rules, origin)
+    text = write_documents(rules, origin)
     if out is None:
         sys.stdout.write(text)
         return 0

@@ -9,13 +9,14 @@ import inspect
 import os
 from collections import UserDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
+
+from cloudforest.base.wording import find_similar
 
 _KINDS = {"str": "TEXT", "int": "NUMBER", "float": "NUMBER"}
 _USAGE = 64
@@ -91,7 +92,7 @@ def _notes(parameter: Any, quoted: Callable[[str], str]) -> Iterator[str]:
 
 def did_you_mean(typed: str, known: Mapping[str, Sequence[str]]) -> str:
     """Return a question that names similar commands, or nothing; `known` is by word."""
-    words = get_close_matches(typed, known)
+    words = find_similar(typed, known)
     return _question(name for word in words for name in known[word])
 
 

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
+from cloudforest.base.wording import suggest_names
 from cloudforest.cli import terminal
 from cloudforest.compiler.schemas import DOCUMENT_KINDS, bundle_schemas, load_schema
-from cloudforest.compiler.wording import suggest_names
 
 
 def schema(

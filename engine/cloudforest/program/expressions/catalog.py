@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 
+from cloudforest.base.wording import suggest
 from cloudforest.model.program import Call, Constant, Expression, Scalar
 from cloudforest.program.expressions import (
     choice,
@@ -53,13 +53,8 @@ def _format_expected_count(function: Function) -> str:
 
 
 def make_unknown_function_fault(name: str) -> CallFault:
-    names = {each.lower(): each for each in FUNCTIONS if each not in OPERATORS}
-    close = get_close_matches(name.lower(), names, n=1, cutoff=0.7)
-    hint = (
-        f'Did you mean "{names[close[0]]}"?'
-        if close
-        else "`cloudforest expression functions` lists all of them."
-    )
+    otherwise = "`cloudforest expression functions` lists all of them."
+    hint = suggest(name, FUNCTIONS.keys() - OPERATORS, otherwise)
     return CallFault(f'Unknown function "{name}". {hint}')
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator
-from difflib import get_close_matches
 from typing import Any, cast
 
 from jinja2 import (
@@ -21,6 +20,7 @@ from jinja2 import (
 from jinja2.sandbox import SandboxedEnvironment
 
 from cloudforest.base.errors import Misconfigured
+from cloudforest.base.wording import suggest
 from cloudforest.model import program
 from cloudforest.model.program import Template as _Template
 from cloudforest.program.expressions.function import AttributeValues, Evaluate
@@ -165,12 +165,7 @@ def _find_application_fault(
     node: AppliedNode, kind: str, known: dict[str, Callable[..., Any]]
 ) -> str | None:
     if node.name not in known:
-        close = get_close_matches(node.name, known, n=1)
-        hint = (
-            f'Did you mean "{close[0]}"?'
-            if close
-            else f"Choose one of: {', '.join(sorted(known))}."
-        )
+        hint = suggest(node.name, known, f"Choose one of: {', '.join(sorted(known))}.")
         return f'Unknown {kind} "{node.name}" in a template. {hint}'
     if node.dyn_args or node.dyn_kwargs:
         return "Filters and tests do not accept * and ** arguments."

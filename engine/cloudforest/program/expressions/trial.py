@@ -81,7 +81,7 @@ def try_expression(
     return TrialResult("value", _to_json_value(value))
 
 
-def _write_literal(value: Scalar) -> str:
+def write_literal(value: Scalar) -> str:
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     if not isinstance(value, float):
@@ -90,20 +90,31 @@ def _write_literal(value: Scalar) -> str:
     return digits if "." in digits else f"{digits}.0"
 
 
-def write_expression(expression: Expression) -> str:
-    """Return the text of an expression, with attribute names in lower case."""
+def write_expression(
+    expression: Expression,
+    spelling: Callable[[str], str] = str,
+    literal: Callable[[Scalar], str] = write_literal,
+) -> str:
+    """Return the text of an expression.
+
+    `spelling` spells attributes, whose names are in lower case. `literal` writes
+    constants.
+    """
     match expression:
         case Constant(value=value):
-            return _write_literal(value)
+            return literal(value)
         case Attribute(name=name):
-            return f"[{name}]"
+            return f"[{spelling(name)}]"
         case Template(text=text):
             return text
-        case Call(function=name, arguments=arguments):
-            parts = [write_expression(each) if each else "" for each in arguments]
-            if name in OPERATORS:
-                return f" {name} ".join(parts)
-            return f"{name}({', '.join(parts)})"
+        case Call(function=function, arguments=arguments):
+            parts = [
+                write_expression(each, spelling, literal) if each else ""
+                for each in arguments
+            ]
+            if function in OPERATORS:
+                return f" {function} ".join(parts)
+            return f"{function}({', '.join(parts)})"
 
 
 def _make_step(expression: Expression, results: Mapping[int, TrialResult]) -> TrialStep:
