@@ -12,8 +12,13 @@ from cloudforest.control_plane.objects import require_bus, require_registration
 from cloudforest.control_plane.plane import ControlPlane
 from cloudforest.model.identity import Operator, sees_values
 from cloudforest.model.registration import Registration
-from cloudforest.provisioning.drift import accept_observed, save_drifted, scan_drift
-from cloudforest.provisioning.drift_comparison import Drift, redact_drift
+from cloudforest.provisioning.drift import (
+    Drift,
+    accept_observed,
+    redact_drift,
+    save_drifted,
+    scan_drift,
+)
 from cloudforest.provisioning.run import ignore_progress
 
 LineSender = Callable[[dict[str, Any]], None]

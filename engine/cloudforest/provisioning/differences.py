@@ -23,7 +23,13 @@ from cloudforest.model.effects import (
     Effect,
 )
 from cloudforest.model.program import CompiledAttributeMapping
-from cloudforest.model.source import FlatResource, Link, SourceObject, TargetResource
+from cloudforest.model.source import (
+    FlatResource,
+    Link,
+    Origin,
+    SourceObject,
+    TargetResource,
+)
 from cloudforest.program.attributes_read import find_expression_attributes
 from cloudforest.program.faults import MappingFault
 from cloudforest.program.mapping.changes import compute_changes, find_flow_always
@@ -50,6 +56,10 @@ class Candidate:
     previous: Effect | None = None
     observed: TargetResource | None = None
     unique_values: FlatResource | MappingFault = field(default_factory=dict)
+
+    @property
+    def object_guid(self) -> str:
+        return self.source.object_guid
 
     @property
     def attribute_mappings(self) -> tuple[CompiledAttributeMapping, ...]:
@@ -289,3 +299,31 @@ def build_write(candidate: Candidate) -> Effect | None:
     if candidate.link is not None:
         return _build_update(candidate, candidate.link)
     return _build_creation(candidate)
+
+
+def build_link(
+    effect: Effect, resource: str, written: FlatResource, link: Link | None
+) -> Link:
+    """Return the link to store after a write; `link` is the one before."""
+    new_origin: Origin = "created" if effect.action == "create" else "adopted"
+    return Link(
+        object_guid=effect.id,
+        type=effect.type,
+        resource=resource,
+        resource_type=effect.resource_type,
+        origin=link.origin if link else new_origin,
+        source_anchor=effect.anchor,
+        last_written=written,
+        checked=effect.action == "adopt" or link is None or link.checked,
+    )
+
+
+def apply_changes(written: FlatResource, changes: Sequence[Change]) -> FlatResource:
+    """Return the written values after these changes."""
+    after = dict(written)
+    for change in changes:
+        if change.after is None:
+            after.pop(change.path, None)
+        else:
+            after[change.path] = change.after
+    return after

@@ -28,7 +28,7 @@ from cloudforest.model.messages import (
 )
 from cloudforest.model.program import ScopeProgram
 from cloudforest.program.digest import digest_program, select_attributes_to_read
-from cloudforest.provisioning.run import CycleContext
+from cloudforest.provisioning.run import CycleContext, read_pages
 
 T = TypeVar("T")
 
@@ -88,6 +88,18 @@ def require_closing(context: CycleContext, closing: Closing | None) -> Closing:
     return closing
 
 
+async def read_answer(
+    context: CycleContext, request: SyncRequest
+) -> tuple[list[Record], Closing]:
+    """Return the records of a small answer and its closing; see `require_closing`."""
+    records: list[Record] = []
+    closing: Closing | None = None
+    async for page in context.bus.request_pages(request):
+        records += page.records
+        closing = page.closing
+    return records, require_closing(context, closing)
+
+
 async def ask_until_whole(context: CycleContext, ask: Callable[[], Awaitable[T]]) -> T:
     """Return the result of `ask`; repeat it once if the agent stops while it answers.
 
@@ -125,13 +137,14 @@ def _inquired_guids(effect: Effect) -> tuple[str, ...]:
 
 async def inquire_about_escrowed(context: CycleContext) -> None:
     """Add an inquiry about each escrowed object whose next try is due."""
-    now, after = context.clock(), ""
-    while page := await context.store.list_due_effects(
-        context.live_key, now, after=after, limit=BATCH
+    now = context.clock()
+    async for page in read_pages(
+        lambda after: context.store.list_due_effects(
+            context.live_key, now, after=after, limit=BATCH
+        ),
     ):
         due = [guid for effect in page for guid in _inquired_guids(effect)]
         await context.store.add_inquiries(context.key_name, due)
-        after = page[-1].key
 
 
 def require_same_directory(
@@ -186,7 +199,7 @@ async def _read_inquired(
             await context.store.save_log_entries(unread)
             context.counts.skipped += len(unread)
         context.counts.read += count_objects(page.records)
-        context.progress("import", context.counts.read)
+        context.report("import", context.counts.read, None)
         closing = page.closing
     ended = require_same_directory(context, closing, directory)
     await context.store.close_inquiries(
@@ -243,7 +256,7 @@ async def _save_pages(
             context.key_name, generation, page.records, cursor
         )
         context.counts.read += count_objects(page.records)
-        context.progress("import", context.counts.read)
+        context.report("import", context.counts.read, None)
         closing = page.closing
     return require_closing(context, closing)
 

@@ -12,8 +12,14 @@ from tests.support.world import JOB, MANAGER, World, guid, program, rule
 from cloudforest.adapters.target.memory import MemoryResource
 from cloudforest.model.messages import OutOfScope, Tombstone
 from cloudforest.model.registration import Budget
-from cloudforest.provisioning.drift import accept_observed, save_drifted, scan_drift
-from cloudforest.provisioning.drift_comparison import Drift, DriftFinding, redact_drift
+from cloudforest.provisioning.drift import (
+    Drift,
+    DriftFinding,
+    accept_observed,
+    redact_drift,
+    save_drifted,
+    scan_drift,
+)
 
 PICTURE = "drift:1"
 

@@ -6,40 +6,36 @@ from dataclasses import replace
 from typing import Any
 
 from cloudforest.model.effects import Effect
-from cloudforest.model.messages import InScope, Lookup, OutOfScope, Tombstone
+from cloudforest.model.messages import InScope, Lookup
 from cloudforest.model.source import SourceObject
 from cloudforest.provisioning.differences import Candidate
-from cloudforest.provisioning.evaluation.batch import needs_unique_value
 from cloudforest.provisioning.evaluation.decide import (
     decide_effect,
     find_waiting_effect,
     map_source_object,
 )
+from cloudforest.provisioning.evaluation.evaluate import needs_unique_value
 from cloudforest.provisioning.evaluation.references import (
     build_reference_effect,
     load_referable_objects,
 )
-from cloudforest.provisioning.explanation.act import explain_act, prefer_held_effect
 from cloudforest.provisioning.explanation.lookup import LookupResult, find_object
 from cloudforest.provisioning.explanation.scope import (
     explain_import_and_scope,
     explain_leaver,
 )
 from cloudforest.provisioning.explanation.steps import (
-    ExplanationStep,
     Steps,
     build_explanation,
+    explain_act,
     explain_link,
     explain_mapping,
     explain_match,
+    prefer_held_effect,
 )
 from cloudforest.provisioning.mapper import Mapper, build_mappers
 from cloudforest.provisioning.matching import Match, Matcher
 from cloudforest.provisioning.run import CycleContext
-from cloudforest.provisioning.unique_values import (
-    UniqueValueRequest,
-    choose_unique_values,
-)
 
 
 async def _preview_effects(
@@ -65,15 +61,13 @@ async def _preview_effects(
 
 async def _with_unique_values(context: CycleContext, candidate: Candidate) -> Candidate:
     """Choose unique values as a cycle would if it started with this object."""
-    guid = candidate.source.object_guid
-    request = UniqueValueRequest(object_guid=guid, options=candidate.desired.candidates)
     try:
-        chosen = await choose_unique_values(
-            Matcher(context), candidate.mapper, [request]
+        chosen = await Matcher(context).choose_unique_values(
+            candidate.mapper, [candidate]
         )
     finally:
         await context.store.clear_snapshot(context.snapshot_key)
-    return replace(candidate, unique_values=chosen.get(guid, {}))
+    return replace(candidate, unique_values=chosen.get(candidate.object_guid, {}))
 
 
 async def _match_and_decide(
@@ -81,7 +75,7 @@ async def _match_and_decide(
 ) -> tuple[Steps, list[Effect]]:
     """Explain the match as an evaluation would do it; return the effects too."""
     guid = source.object_guid
-    link = (await context.store.load_links(context.job.target, [guid])).get(guid)
+    link = (await context.load_links([guid])).get(guid)
     previous = (await context.store.load_effects(context.key_name, [guid])).get(guid)
     candidate = map_source_object(
         source, mapper, link=link, previous=previous, now=context.clock()
@@ -95,14 +89,6 @@ async def _match_and_decide(
     return {"match": step}, await _preview_effects(context, candidate, match)
 
 
-def _kept_attributes(
-    record: InScope, stored: SourceObject | None
-) -> dict[str, tuple[str, ...]]:
-    """Return the previous values of hidden attributes: they may still be there."""
-    previous = stored.attributes if stored is not None else {}
-    return {name: previous[name] for name in record.missing if name in previous}
-
-
 async def _explain_in_scope(
     context: CycleContext, record: InScope, found: LookupResult
 ) -> Steps:
@@ -111,34 +97,33 @@ async def _explain_in_scope(
     if mapper is None:
         return {}
     stored = await context.store.load_source_object(context.key_name, record.id)
+    # The previous values of hidden attributes may still be there.
+    previous = stored.attributes if stored is not None else {}
+    hidden = {name: previous[name] for name in record.missing if name in previous}
     source = SourceObject(
         object_guid=record.id,
         type=record.type,
         dn=record.dn,
         parent=record.parent,
         source_anchor=record.anchor,
-        attributes=record.attributes | _kept_attributes(record, stored),
+        attributes=record.attributes | hidden,
         hidden=record.missing if stored is None else stored.hidden,
     )
-    steps: dict[str, ExplanationStep] = {"map": explain_mapping(mapper, source)}
+    steps: Steps = {"map": explain_mapping(mapper, source)}
     match, effects = await _match_and_decide(context, source, mapper)
     group = record.id if record.type == "group" and mapper.members_mapping else None
     act = await explain_act(context, effects, group=group, members=found.members)
-    return steps | dict(match) | {"act": act}
+    return steps | match | {"act": act}
 
 
-async def explain_steps(
-    context: CycleContext, found: LookupResult | None
-) -> dict[str, ExplanationStep]:
+async def explain_steps(context: CycleContext, found: LookupResult | None) -> Steps:
     """Explain all steps of an object that was looked up; write nothing."""
-    steps = dict(await explain_import_and_scope(context, found))
-    match found and found.record:
-        case InScope() as record if found is not None:
-            return steps | dict(await _explain_in_scope(context, record, found))
-        case OutOfScope() | Tombstone() as record:
-            return steps | dict(await explain_leaver(context, record))
-        case _:
-            return steps
+    steps = await explain_import_and_scope(context, found)
+    if found is None:
+        return steps
+    if isinstance(found.record, InScope):
+        return steps | await _explain_in_scope(context, found.record, found)
+    return steps | await explain_leaver(context, found.record)
 
 
 async def explain_object(context: CycleContext, lookup: Lookup) -> dict[str, Any]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
 from cloudforest.base.errors import Refused
 from cloudforest.model.cycles import LogQuery
 from cloudforest.model.messages import (
-    Closing,
     InScope,
     Lookup,
     Members,
@@ -25,6 +25,7 @@ from cloudforest.program.scoping.dn import parse_dn
 from cloudforest.provisioning.imports import (
     ask_until_whole,
     build_request,
+    read_answer,
     require_same_directory,
 )
 from cloudforest.provisioning.mapper import build_mappers
@@ -33,9 +34,6 @@ from cloudforest.provisioning.run import CycleContext
 USER_PRINCIPAL_NAME = "userprincipalname"
 LAST_LOG_NUMBER = 10**18
 MAX_SUGGESTED = 10
-
-LookupAnswer = tuple[list[Record], bool]
-"""The records, and whether the answer was complete."""
 
 
 @dataclass(frozen=True)
@@ -78,23 +76,16 @@ def _expand_lookup(context: CycleContext, lookup: Lookup) -> tuple[Lookup, ...]:
     )
 
 
-def _domain_of_dn(dn: str) -> str | None:
-    """Return the DNS name of the domain of a DN."""
-    try:
-        parts = parse_dn(dn)
-    except SyntaxFault:
-        return None
-    labels = [each.removeprefix("dc=") for each in parts if each.startswith("dc=")]
-    return ".".join(labels) or None
-
-
 def list_all_attributes(context: CycleContext) -> tuple[str, ...]:
     """Return the attributes that the job reads of objects of any type."""
     by_type = select_attributes_to_read(context.program).values()
     return tuple(sorted({name for names in by_type for name in names}))
 
 
-async def _read_once(context: CycleContext, lookups: Sequence[Lookup]) -> LookupAnswer:
+async def _read_once(
+    context: CycleContext, lookups: Sequence[Lookup]
+) -> tuple[list[Record], bool]:
+    """Return the records, and whether the answer was complete."""
     request = await build_request(
         context,
         "read",
@@ -102,26 +93,20 @@ async def _read_once(context: CycleContext, lookups: Sequence[Lookup]) -> Lookup
         prove=list_all_attributes(context),
         explain=True,
     )
-    records: list[Record] = []
-    closing: Closing | None = None
-    async for page in context.bus.request_pages(request):
-        records += page.records
-        closing = page.closing
+    records, closing = await read_answer(context, request)
     watermark = await context.store.load_watermark(context.live_key)
-    known_directory = watermark.directory if watermark else None
-    directory = known_directory or (closing.directory if closing else None)
+    directory = watermark.directory if watermark else None
+    directory = directory or closing.directory
     return records, require_same_directory(context, closing, directory).complete
 
 
-async def _read_objects(
-    context: CycleContext, lookups: Sequence[Lookup]
-) -> LookupAnswer:
-    return await ask_until_whole(context, partial(_read_once, context, lookups))
-
-
-def _pick_one(lookup: Lookup, answer: LookupAnswer) -> LookupResult | None:
+async def _read_object(
+    context: CycleContext, name: str, lookups: Sequence[Lookup]
+) -> LookupResult | None:
     """Return the object that was found, or None; raises Refused for several."""
-    records, complete = answer
+    records, complete = await ask_until_whole(
+        context, partial(_read_once, context, lookups)
+    )
     objects = {
         each.id: each
         for each in records
@@ -129,7 +114,7 @@ def _pick_one(lookup: Lookup, answer: LookupAnswer) -> LookupResult | None:
     }
     if len(objects) > 1:
         raise Refused(
-            f'{len(objects)} objects match "{lookup.value}": '
+            f'{len(objects)} objects match "{name}": '
             f"{', '.join(sorted(objects)[:MAX_SUGGESTED])}"
             f"{', …' if len(objects) > MAX_SUGGESTED else ''}. "
             "Name one by its objectGUID."
@@ -138,23 +123,19 @@ def _pick_one(lookup: Lookup, answer: LookupAnswer) -> LookupResult | None:
     return next(found, None)
 
 
-async def _find_in_log(context: CycleContext, name: str) -> str | None:
-    """Return the objectGUID that the log last recorded under this name."""
-    query = LogQuery(job=context.job.name, object=name)
-    entries = await context.store.list_log_entries(
-        query, first=1, last=LAST_LOG_NUMBER, limit=1000
-    )
-    return entries[-1][1].object if entries else None
-
-
 def _require_own_domain(context: CycleContext, lookup: Lookup) -> None:
-    domain = _domain_of_dn(lookup.value) if lookup.by == "dn" else None
-    if domain is not None and domain != context.job.domain:
-        raise Refused(
-            f'"{lookup.value}" is in the domain "{domain}", but the job '
-            f'"{context.job.name}" reads "{context.job.domain}". Name a job of that '
-            "domain: `cloudforest job list` lists them."
-        )
+    """Raise Refused if the lookup is by a DN of another domain."""
+    if lookup.by != "dn":
+        return
+    with suppress(SyntaxFault):
+        parts = parse_dn(lookup.value)
+        domain = ".".join(p.removeprefix("dc=") for p in parts if p.startswith("dc="))
+        if domain and domain != context.job.domain:
+            raise Refused(
+                f'"{lookup.value}" is in the domain "{domain}", but the job '
+                f'"{context.job.name}" reads "{context.job.domain}". Name a job of '
+                "that domain: `cloudforest job list` lists them."
+            )
 
 
 async def find_object(context: CycleContext, lookup: Lookup) -> LookupResult | None:
@@ -164,14 +145,16 @@ async def find_object(context: CycleContext, lookup: Lookup) -> LookupResult | N
     Raises Refused for several objects, or one of another domain.
     """
     _require_own_domain(context, lookup)
-    found = _pick_one(
-        lookup, await _read_objects(context, _expand_lookup(context, lookup))
-    )
+    lookups = _expand_lookup(context, lookup)
+    found = await _read_object(context, lookup.value, lookups)
     if found is not None or lookup.by != "attribute":
         return found
-    guid = await _find_in_log(context, lookup.value)
-    if guid is None:
-        return None
-    return _pick_one(
-        lookup, await _read_objects(context, [Lookup(by="guid", value=guid)])
+    query = LogQuery(job=context.job.name, object=lookup.value)
+    entries = await context.store.list_log_entries(
+        query, first=1, last=LAST_LOG_NUMBER, limit=1000
     )
+    if not entries:
+        return None
+    _, last = entries[-1]
+    by_guid = Lookup(by="guid", value=last.object)
+    return await _read_object(context, lookup.value, [by_guid])
