@@ -44,13 +44,13 @@ async def _scan_target(
             runner.open_context(job, registration, MemoryBus()) as run,
             runner.locks.target_lock(run.job.target),
         ):
-            async for batch in scan_drift(run):
-                checked += batch.checked
-                for finding in batch.findings:
+            async for compared, findings in scan_drift(run):
+                checked += compared
+                for finding in findings:
                     on_drift(finding.drift)
                 if snapshot:
-                    await save_drifted(run, snapshot, batch.findings)
-                    await accept_observed(run, batch.findings)
+                    await save_drifted(run, snapshot, findings)
+                    await accept_observed(run, findings)
     return checked
 
 

@@ -86,17 +86,14 @@ class Candidate:
             content = (*content, self.desired.candidates)
         return hashlib.sha256(msgspec.json.encode(content)).hexdigest()
 
-    def build_effect(self) -> Effect:
-        """Return an effect of the object without any change."""
+    def build_effect(self, **fields: Any) -> Effect:
+        """Return an effect of the object with these fields."""
         blank = build_blank_effect(self.source, self.mapper, self.link, self.previous)
-        return msgspec.structs.replace(blank, desired=self.desired_digest)
+        return replace(blank, desired=self.desired_digest, **fields)
 
 
 def build_blank_effect(
-    source: SourceObject,
-    mapper: Mapper,
-    link: Link | None,
-    previous: Effect | None,
+    source: SourceObject, mapper: Mapper, link: Link | None, previous: Effect | None
 ) -> Effect:
     """Return an effect without any change, also of an object that cannot be mapped."""
     return Effect(
@@ -140,9 +137,7 @@ def with_last_written(candidate: Candidate, link: Link) -> Candidate:
     others = {path: rule for path, rule in references if path not in paths}
     return dataclasses_replace(
         candidate,
-        desired=msgspec.structs.replace(
-            candidate.desired, values=candidate.desired.values | plain
-        ),
+        desired=replace(candidate.desired, values=candidate.desired.values | plain),
         mapper=dataclasses_replace(candidate.mapper, reference_mappings=others),
     )
 
@@ -152,14 +147,6 @@ def _changes_active_to(changed: Sequence[Change], *, active: bool) -> bool:
         each.path == ACTIVE and each.after is active and each.before is not active
         for each in changed
     )
-
-
-def _choose_action(changed: Sequence[Change]) -> Action:
-    if _changes_active_to(changed, active=False):
-        return "disable"
-    if any(each.path == ACTIVE and each.before is False for each in changed):
-        return "enable"
-    return "update"
 
 
 def find_budgets(mapper: Mapper, changed: Sequence[Change]) -> tuple[str, ...]:
@@ -176,39 +163,11 @@ def find_budgets(mapper: Mapper, changed: Sequence[Change]) -> tuple[str, ...]:
     return tuple(name for name, counts in counted.items() if counts)
 
 
-def _build_creation(candidate: Candidate) -> Effect:
-    """Build a creation with its unique values; raise MappingFault without them."""
-    if isinstance(candidate.unique_values, MappingFault):
-        raise candidate.unique_values
-    values = candidate.desired.values | candidate.unique_values
-    return replace(
-        candidate.build_effect(),
-        changes=compute_changes(
-            {}, values, candidate.attribute_mappings, creating=True
-        ),
-        guards=("creates",),
-    )
-
-
 def _is_own_creation(candidate: Candidate, found: TargetResource) -> bool:
     """Return whether we created the resource, but did not get or store the answer."""
     anchor = candidate.desired.values.get(EXTERNAL_ID)
     sent = candidate.previous is not None and candidate.previous.sent
     return sent and anchor is not None and found.values.get(EXTERNAL_ID) == anchor
-
-
-def _observed_references(
-    candidate: Candidate, found: TargetResource
-) -> tuple[Change, ...]:
-    """Return the references that the target already has, which need no write."""
-    pairs = (
-        (path, get_reference_id(found.values.get(path)))
-        for path, guids in candidate.desired.references.items()
-        if guids and path in candidate.mapper.reference_mappings
-    )
-    return tuple(
-        Change(path=path, before=value, after=value) for path, value in pairs if value
-    )
 
 
 def compare_with_observed(
@@ -224,25 +183,18 @@ def compare_with_observed(
     type keeps the existing value, and for the mapper's `whole_paths`, whose other parts
     are not ours.
     """
-    wholes = [path for path in mapper.whole_paths if path in observed.values]
+    found = observed.values
     values = {path: value for path, value in desired.items() if value is not None}
-    known = [
-        path
-        for path in {**values, **dict.fromkeys(written_paths)}
-        if path in observed.values
-    ]
-    before = {path: observed.values[path] for path in (*known, *wholes)}
-    rules, others = mapper.program.rules, observed.values
-    changed = compute_changes(
-        before, values, rules, creating=False, other_values=others
-    )
-    differing = {each.path: each for each in changed}
+    paths = (*values, *written_paths, *mapper.whole_paths)
+    before = {path: found[path] for path in paths if path in found}
+    rules = mapper.program.rules
+    changed = compute_changes(before, values, rules, creating=False, other_values=found)
     same = {
         path: Change(path=path, before=before[path], after=before[path])
-        for path in (*values, *wholes)
+        for path in (*values, *mapper.whole_paths)
         if path in before
     }
-    return tuple((same | differing).values())
+    return tuple((same | {each.path: each for each in changed}).values())
 
 
 def _build_adoption(candidate: Candidate, observed: TargetResource) -> Effect:
@@ -251,20 +203,20 @@ def _build_adoption(candidate: Candidate, observed: TargetResource) -> Effect:
     changes = compare_with_observed(
         candidate.mapper, candidate.desired.values, observed, written_paths
     )
-    return replace(
-        candidate.build_effect(),
+    # References that the target already has need no write.
+    references = (
+        Change(path=path, before=value, after=value)
+        for path, guids in candidate.desired.references.items()
+        if guids
+        and path in candidate.mapper.reference_mappings
+        and (value := get_reference_id(observed.values.get(path)))
+    )
+    return candidate.build_effect(
         action="create" if _is_own_creation(candidate, observed) else "adopt",
         resource=observed.id,
-        changes=(*changes, *_observed_references(candidate, observed)),
+        changes=(*changes, *references),
         guards=find_budgets(candidate.mapper, changes),
     )
-
-
-def _reenabling_changes(mapper: Mapper, link: Link) -> tuple[Change, ...]:
-    """Enable an object that we disabled, if no mapping writes `active`."""
-    if ACTIVE in mapper.paths or link.last_written.get(ACTIVE) is not False:
-        return ()
-    return (Change(path=ACTIVE, before=False, after=True),)
 
 
 def _build_update(candidate: Candidate, link: Link) -> Effect | None:
@@ -276,15 +228,20 @@ def _build_update(candidate: Candidate, link: Link) -> Effect | None:
     changed = compute_changes(
         before, candidate.desired.values, candidate.attribute_mappings, creating=False
     )
-    changed += _reenabling_changes(candidate.mapper, link)
+    if ACTIVE not in candidate.mapper.paths and link.last_written.get(ACTIVE) is False:
+        # We disabled it, and no mapping writes `active`.
+        changed += (Change(path=ACTIVE, before=False, after=True),)
     if not changed:
         return None
     changed += find_flow_always(
         changed, candidate.desired.values, candidate.attribute_mappings
     )
-    action = _choose_action(changed)
-    return replace(
-        candidate.build_effect(),
+    action: Action = "update"
+    if _changes_active_to(changed, active=False):
+        action = "disable"
+    elif any(each.path == ACTIVE and each.before is False for each in changed):
+        action = "enable"
+    return candidate.build_effect(
         action=action,
         phase=PHASE_DEPROVISION if action == "disable" else PHASE_WRITE,
         changes=changed,
@@ -293,12 +250,19 @@ def _build_update(candidate: Candidate, link: Link) -> Effect | None:
 
 
 def build_write(candidate: Candidate) -> Effect | None:
-    """Return the write that the object needs, or None."""
+    """Return the write that the object needs, or None.
+
+    Raises MappingFault for a creation without its unique values.
+    """
     if candidate.observed is not None:
         return _build_adoption(candidate, candidate.observed)
     if candidate.link is not None:
         return _build_update(candidate, candidate.link)
-    return _build_creation(candidate)
+    if isinstance(candidate.unique_values, MappingFault):
+        raise candidate.unique_values
+    values = candidate.desired.values | candidate.unique_values
+    changes = compute_changes({}, values, candidate.attribute_mappings, creating=True)
+    return candidate.build_effect(changes=changes, guards=("creates",))
 
 
 def build_link(

@@ -211,37 +211,31 @@ def _compare_candidate(
     return _build_finding(candidate.mapper, candidate.source, attributes, observed_link)
 
 
-def _redact_attribute(
-    each: DriftedAttribute, hidden: frozenset[str]
-) -> DriftedAttribute:
-    """Replace sensitive values by the log's mark, and cut long ones."""
-    pairs = (
-        Change(path=each.path, before=each.desired, after=each.written),
-        Change(path=each.path, before=each.actual),
-    )
-    redacted, actual = redact_changes(pairs, hidden)
-    return DriftedAttribute(
-        path=each.path,
-        desired=redacted.before,
-        written=redacted.after,
-        actual=actual.before,
-        cause=each.cause,
-    )
-
-
 def _build_finding(
     mapper: Mapper,
     source: SourceObject,
     drifted: Sequence[DriftedAttribute],
     observed_link: Link,
 ) -> DriftFinding | None:
+    """Build a finding with values as the log shows them: redacted, and cut."""
     if not drifted:
         return None
     hidden = frozenset(each.target for each in mapper.program.rules if each.sensitive)
-    attributes = tuple(_redact_attribute(each, hidden) for each in drifted)
-    return DriftFinding(
-        Drift.for_object(source, observed_link, "attributes", attributes), observed_link
-    )
+    attributes = []
+    for each in drifted:
+        redacted, actual = redact_changes(
+            (
+                Change(path=each.path, before=each.desired, after=each.written),
+                Change(path=each.path, before=each.actual),
+            ),
+            hidden,
+        )
+        desired, written = redacted.before, redacted.after
+        attributes.append(
+            replace(each, desired=desired, written=written, actual=actual.before)
+        )
+    drift = Drift.for_object(source, observed_link, "attributes", tuple(attributes))
+    return DriftFinding(drift, observed_link)
 
 
 def _find_regained_access(
@@ -317,19 +311,11 @@ async def _find_drifted_members(
     return DriftFinding(drift, present_members=present) if missing else None
 
 
-@dataclass(frozen=True)
-class DriftBatch:
-    """The number of objects compared in a batch, and their drift."""
-
-    checked: int
-    findings: tuple[DriftFinding, ...]
-
-
 async def _compare_batch(
     matcher: Matcher,
     mappers: Mapping[ObjectType, Mapper],
     sources: Sequence[SourceObject],
-) -> DriftBatch:
+) -> tuple[int, list[DriftFinding]]:
     context = matcher.context
     links = await context.load_links([each.object_guid for each in sources])
     mapped = [
@@ -362,13 +348,15 @@ async def _compare_batch(
     for source, link, _ in observed:
         mapper = mappers[source.type]
         findings.append(await _find_drifted_members(context, mapper, source, link))
-    return DriftBatch(len(own), tuple(each for each in findings if each is not None))
+    return len(own), [each for each in findings if each is not None]
 
 
-async def scan_drift(context: CycleContext) -> AsyncIterator[DriftBatch]:
-    """Yield the drift of the job's linked objects, batch by batch; write nothing.
+async def scan_drift(
+    context: CycleContext,
+) -> AsyncIterator[tuple[int, list[DriftFinding]]]:
+    """Yield the number of linked objects compared in a batch, and their drift.
 
-    Hold the target lock meanwhile, so that no cycle writes there.
+    Write nothing. Hold the target lock meanwhile, so that no cycle writes there.
     """
     mappers = build_mappers(context.program, context.clock())
     matcher = Matcher(context)

@@ -166,18 +166,6 @@ class _BreakdownSums:
             )
 
 
-async def _load_samples(
-    context: CycleContext, sums: _BreakdownSums
-) -> tuple[Sample, ...]:
-    chosen = [each for samples in sums.samples.values() for each in samples]
-    names = await load_display_names(context, [effect for effect, _ in chosen])
-    return tuple(
-        Sample(action=action, name=names[effect.id], reason=reason)
-        for action, samples in sums.samples.items()
-        for effect, reason in samples
-    )
-
-
 async def _compute_breakdown(context: CycleContext, *, with_names: bool) -> Breakdown:
     """Break the outbox of an evaluation down, batch by batch.
 
@@ -189,13 +177,15 @@ async def _compute_breakdown(context: CycleContext, *, with_names: bool) -> Brea
     async for batch in read_pages(
         lambda after: context.store.list_effects(
             context.key_name, after=after, limit=BATCH
-        ),
+        )
     ):
         reasons = await _load_leaver_reasons(context, batch)
         for effect in batch:
             sums.add_effect(effect, reasons)
         seen += len(batch)
         context.report("count", seen, total)
+    chosen = [effect for samples in sums.samples.values() for effect, _ in samples]
+    names = await load_display_names(context, chosen)
     return Breakdown(
         attributes=tuple(sums.count_attributes()),
         groups_emptied=sums.groups_emptied,
@@ -207,7 +197,11 @@ async def _compute_breakdown(context: CycleContext, *, with_names: bool) -> Brea
             ReasonCount(reason=reason, count=count)
             for reason, count in sums.escrowed.most_common()
         ),
-        samples=await _load_samples(context, sums),
+        samples=tuple(
+            Sample(action=action, name=names[effect.id], reason=reason)
+            for action, samples in sums.samples.items()
+            for effect, reason in samples
+        ),
     )
 
 

@@ -82,14 +82,6 @@ async def find_match(
     return None
 
 
-def _reject_owned_match(object_id: str, match: Match, owners: dict[str, str]) -> Match:
-    if not isinstance(match, TargetResource):
-        return match
-    if owners.setdefault(match.id, object_id) == object_id:
-        return match
-    return MatchFailure(ALREADY_LINKED)
-
-
 async def find_staged_owners(
     context: CycleContext, owners: Sequence[str]
 ) -> frozenset[str]:
@@ -112,11 +104,16 @@ async def reject_owned_matches(
     owners = await context.store.find_pending_adoptions(
         context.key_name, context.cycle_id, resources
     ) | await context.store.find_linked_objects(context.job.target, resources)
-    kept = {id_: _reject_owned_match(id_, m, owners) for id_, m in matches.items()}
-    refused = [id_ for id_ in found if isinstance(kept[id_], MatchFailure)]
-    staged = await find_staged_owners(context, [owners[found[id_]] for id_ in refused])
-    waiting = MatchFailure(WAITS_FOR_STAGE)
-    return kept | {id_: waiting for id_ in refused if owners[found[id_]] in staged}
+    refused = {
+        guid: owner
+        for guid, resource in found.items()
+        if (owner := owners.setdefault(resource, guid)) != guid
+    }
+    staged = await find_staged_owners(context, list(refused.values()))
+    return matches | {
+        guid: MatchFailure(WAITS_FOR_STAGE if owner in staged else ALREADY_LINKED)
+        for guid, owner in refused.items()
+    }
 
 
 async def _cut_into_batches(

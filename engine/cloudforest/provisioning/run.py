@@ -177,7 +177,7 @@ class CycleContext:
         return read_pages(
             lambda after: self.store.list_pending_effects(
                 self.key_name, self.cycle_id, phase, after=after, limit=limit
-            ),
+            )
         )
 
     async def load_links(self, ids: Sequence[str]) -> dict[str, Link]:

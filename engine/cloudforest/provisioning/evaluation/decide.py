@@ -7,12 +7,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from cloudforest.model.effects import (
-    GIVEN_UP_PREFIX,
-    PHASE_DEPROVISION,
-    Change,
-    Effect,
-)
+from cloudforest.model.effects import GIVEN_UP_PREFIX, PHASE_DEPROVISION, Change, Effect
 from cloudforest.model.source import Link, SourceObject
 from cloudforest.program.faults import MappingFault, ObjectIgnored
 from cloudforest.program.mapping.desired import DesiredValues
@@ -112,7 +107,7 @@ def decide_effect(candidate: Candidate, match: Match, now: datetime) -> Effect |
     if isinstance(match, MatchFailure):
         values = candidate.desired.values.items()
         changes = tuple(Change(path=p, after=v) for p, v in values if v is not None)
-        adoption = replace(candidate.build_effect(), action="adopt", changes=changes)
+        adoption = candidate.build_effect(action="adopt", changes=changes)
         return _hold_in_escrow(adoption, candidate.previous, match.reason, now)
     try:
         effect = build_write(

@@ -14,12 +14,7 @@ from msgspec.structs import replace
 
 from cloudforest.base.errors import CloudforestError
 from cloudforest.model.effects import Effect, EvaluatedBatch
-from cloudforest.model.source import (
-    KEPT_PRESENCES,
-    Link,
-    SourceObject,
-    TargetResource,
-)
+from cloudforest.model.source import KEPT_PRESENCES, Link, SourceObject, TargetResource
 from cloudforest.model.stages import REKEYS, ExceededBudget
 from cloudforest.provisioning.differences import Candidate
 from cloudforest.provisioning.evaluation.decide import (
@@ -253,6 +248,7 @@ async def _evaluate_in_scope(
             evaluation.add_escrowed_effect(each, source.dn, before)
             effects.append(each)
     effects += await _evaluate_candidates(evaluation, candidates, previous)
+    evaluation.context.counts.skipped += len(mapped) - len(ids)
     return EvaluatedBatch(
         ids=tuple(ids),
         effects=tuple(effects),
@@ -379,21 +375,6 @@ async def _evaluate_all(evaluation: Evaluation) -> tuple[ExceededBudget, ...]:
     return exceeded
 
 
-def _open_stage_budgets(evaluation: Evaluation) -> tuple[ExceededBudget, ...]:
-    """Return the stages of earlier cycles, each with its count of waiting effects."""
-    return tuple(
-        ExceededBudget(
-            job=evaluation.context.job.name,
-            guard=evaluation.open_stages[digest].guard,
-            effects=effects,
-            limit=evaluation.open_stages[digest].limit,
-            total=effects,
-            digest=digest,
-        )
-        for digest, effects in evaluation.staged_counts.items()
-    )
-
-
 async def _has_free_creates(context: CycleContext) -> bool:
     """Tell whether this first cycle may create objects without a limit.
 
@@ -425,6 +406,16 @@ async def evaluate_job(context: CycleContext) -> EvaluationResult:
         raise
     finally:
         await context.store.clear_snapshot(context.snapshot_key)
-    return EvaluationResult(
-        evaluation.requests, (*exceeded, *_open_stage_budgets(evaluation))
-    )
+    # The stages of earlier cycles, each with its count of waiting effects.
+    waiting = [
+        ExceededBudget(
+            job=context.job.name,
+            guard=evaluation.open_stages[digest].guard,
+            effects=effects,
+            limit=evaluation.open_stages[digest].limit,
+            total=effects,
+            digest=digest,
+        )
+        for digest, effects in evaluation.staged_counts.items()
+    ]
+    return EvaluationResult(evaluation.requests, (*exceeded, *waiting))

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import ROUND_CEILING, Decimal
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -138,17 +139,10 @@ async def compute_outbox_digest(context: CycleContext) -> str:
     return hasher.hexdigest()
 
 
-def _find_exceeded_guard(
-    effect: Effect, exceeded: Mapping[str, ExceededBudget]
-) -> str | None:
-    """Return the first of the effect's budgets that is exceeded."""
-    return next((each for each in effect.guards if each in exceeded), None)
-
-
 async def _list_exceeding_effects(
     context: CycleContext, exceeded: Mapping[str, ExceededBudget]
 ) -> AsyncIterator[list[tuple[Effect, str]]]:
-    """Yield the effects to stage, always in one order, each with its budget.
+    """Yield the effects to stage, always in one order, each with its first budget.
 
     Effects that a stage has released are not staged again.
     """
@@ -158,7 +152,7 @@ async def _list_exceeding_effects(
                 (each, guard)
                 for each in batch
                 if each.stage is None
-                and (guard := _find_exceeded_guard(each, exceeded)) is not None
+                and (guard := next((g for g in each.guards if g in exceeded), None))
             ]
 
 
@@ -284,27 +278,25 @@ async def apply_guard(
     )
 
 
-async def _inquire_about_stage(context: CycleContext, stage: str) -> None:
-    """Request a new read of a stage's objects before its effects are written."""
-    async for staged in read_pages(
-        lambda after: context.store.list_staged_effects(stage, after, BATCH),
-    ):
-        guids = {
-            guid
-            for each in staged
-            for guid in (each.object_guid, *parse_membership_member(each.key))
-        }
-        await context.store.add_inquiries(context.key_name, sorted(guids))
-
-
 async def with_allowances(context: CycleContext) -> CycleContext:
-    """Return the context with the allowed stages; request a read of their objects."""
+    """Return the context with the allowed stages.
+
+    Request a new read of their objects before the effects are written.
+    """
     allowances = await context.store.list_allowances(context.clock())
     allowed = frozenset(each.stage for each in allowances)
     if allowed and not context.is_scratch and context.only_object is None:
-        for stage in await context.store.list_stages(context.job.name):
-            if stage.id in allowed:
-                await _inquire_about_stage(context, stage.id)
+        stages = await context.store.list_stages(context.job.name)
+        for id_ in [each.id for each in stages if each.id in allowed]:
+            async for staged in read_pages(
+                partial(context.store.list_staged_effects, id_, limit=BATCH)
+            ):
+                guids = {
+                    guid
+                    for each in staged
+                    for guid in (each.object_guid, *parse_membership_member(each.key))
+                }
+                await context.store.add_inquiries(context.key_name, sorted(guids))
     return context.with_allowed_stages(allowed)
 
 

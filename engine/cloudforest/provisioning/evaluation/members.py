@@ -60,6 +60,12 @@ class BatchFacts:
     linkable: Mapping[str, str | None]
     deleted_members: frozenset[str]
 
+    def find_previous(self, change: MembershipChange) -> Effect | None:
+        """Return the previous effect if it is the same change of the membership."""
+        group, member, wanted = change
+        previous = self.previous_effects.get(build_membership_key(group, member))
+        return previous if previous and bool(previous.add) is wanted else None
+
 
 async def _load_groups(
     evaluation: Evaluation, batch: Sequence[MembershipChange], last: Group | None
@@ -146,20 +152,6 @@ def _build_chunk(group: Group, changes: Sequence[MembershipChange]) -> Effect:
     return _build_effect(group, f"{group.chunks:06}", changes)
 
 
-def _count_failures(
-    change: MembershipChange, previous: Effect | None
-) -> tuple[int, datetime | None]:
-    """Return the failed attempts at a change, and the time of the first."""
-    _, _, wanted = change
-    if (
-        previous is None
-        or previous.state != "escrowed"
-        or bool(previous.add) is not wanted
-    ):
-        return 0, None
-    return previous.attempts, previous.since
-
-
 def _cut_into_requests(
     evaluation: Evaluation,
     group: Group,
@@ -170,8 +162,11 @@ def _cut_into_requests(
     size = evaluation.context.profile.max_members_per_request
     by_failures: dict[tuple[int, datetime | None], list[MembershipChange]] = {}
     for change in changes:
-        previous = facts.previous_effects.get(build_membership_key(*change[:2]))
-        by_failures.setdefault(_count_failures(change, previous), []).append(change)
+        previous = facts.find_previous(change)
+        if previous is not None and previous.state != "escrowed":
+            previous = None
+        failures = (previous.attempts, previous.since) if previous else (0, None)
+        by_failures.setdefault(failures, []).append(change)
     for failures in sorted(by_failures, key=lambda each: (each[0], str(each[1]))):
         attempts, since = failures
         same = by_failures[failures]
@@ -181,14 +176,11 @@ def _cut_into_requests(
 
 
 def _build_single(
-    evaluation: Evaluation,
-    group: Group,
-    change: MembershipChange,
-    facts: BatchFacts,
+    evaluation: Evaluation, group: Group, change: MembershipChange, facts: BatchFacts
 ) -> Effect | None:
     """Return the effect of a single membership, if it was tried or decided before."""
-    previous = facts.previous_effects.get(build_membership_key(*change[:2]))
-    if previous is None or bool(previous.add) is not change[2]:
+    previous = facts.find_previous(change)
+    if previous is None:
         return None
     if previous.is_held(evaluation.now):
         return previous

@@ -149,8 +149,7 @@ def build_reference_effect(
     if not needed:
         return None
     blanks = any(each.to is None and each.unless is None for each in needed)
-    return replace(
-        candidate.build_effect(),
+    return candidate.build_effect(
         key=f"{candidate.source.object_guid}/r",
         action="reference" if main_effect else "update",
         phase=PHASE_REFERENCE,

@@ -59,17 +59,6 @@ async def _preview_effects(
     return [each for each in (main, reference) if each is not None]
 
 
-async def _with_unique_values(context: CycleContext, candidate: Candidate) -> Candidate:
-    """Choose unique values as a cycle would if it started with this object."""
-    try:
-        chosen = await Matcher(context).choose_unique_values(
-            candidate.mapper, [candidate]
-        )
-    finally:
-        await context.store.clear_snapshot(context.snapshot_key)
-    return replace(candidate, unique_values=chosen.get(candidate.object_guid, {}))
-
-
 async def _match_and_decide(
     context: CycleContext, source: SourceObject, mapper: Mapper
 ) -> tuple[Steps, list[Effect]]:
@@ -85,7 +74,12 @@ async def _match_and_decide(
         return steps, [] if candidate is None else [candidate]
     match, step = await explain_match(context, candidate)
     if needs_unique_value(candidate, match):
-        candidate = await _with_unique_values(context, candidate)
+        # As a cycle would choose if it started with this object.
+        try:
+            chosen = await Matcher(context).choose_unique_values(mapper, [candidate])
+        finally:
+            await context.store.clear_snapshot(context.snapshot_key)
+        candidate = replace(candidate, unique_values=chosen.get(guid, {}))
     return {"match": step}, await _preview_effects(context, candidate, match)
 
 

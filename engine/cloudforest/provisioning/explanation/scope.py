@@ -103,45 +103,33 @@ async def _import_detail(
     return detail | {"memberOf": {"count": count, "first": list(groups)}}
 
 
-def _clause_data(record: InScope | OutOfScope) -> list[dict[str, Any]]:
-    return [{"clause": each.text, "holds": each.holds} for each in record.clauses]
-
-
-def _scope_step(context: CycleContext, record: InScope) -> ExplanationStep:
-    detail = {"clauses": _clause_data(record)}
-    if record.type in build_mappers(context.program):
-        return ExplanationStep("in", detail)
-    because = (
-        f'The job "{context.job.name}" does not map the type "{record.type}", so the '
-        "object is left alone."
-    )
-    return ExplanationStep("not mapped", {"because": because, **detail})
-
-
 async def explain_import_and_scope(
     context: CycleContext, found: LookupResult | None
 ) -> Steps:
     if found is None:
-        return {
-            "import": ExplanationStep("unknown", UNKNOWN.format(context.job.domain))
-        }
-    match found.record:
-        case InScope() as record:
-            imported = ExplanationStep(
-                "found", await _import_detail(context, record, found.members)
-            )
-            return {"import": imported, "scope": _scope_step(context, record)}
-        case OutOfScope() as record:
-            detail = {"because": record.clause, "clauses": _clause_data(record)}
-            return {
-                "import": ExplanationStep("found", WITHHELD),
-                "scope": ExplanationStep("out", detail),
-            }
-        case Tombstone():
-            return {
-                "import": ExplanationStep("gone", DELETED),
-                "scope": ExplanationStep("gone"),
-            }
+        because = UNKNOWN.format(context.job.domain)
+        return {"import": ExplanationStep("unknown", because)}
+    record = found.record
+    if isinstance(record, Tombstone):
+        gone = ExplanationStep("gone", DELETED)
+        return {"import": gone, "scope": ExplanationStep("gone")}
+    clauses = [{"clause": each.text, "holds": each.holds} for each in record.clauses]
+    if isinstance(record, OutOfScope):
+        imported = ExplanationStep("found", WITHHELD)
+        detail = {"because": record.clause, "clauses": clauses}
+        return {"import": imported, "scope": ExplanationStep("out", detail)}
+    imported = ExplanationStep(
+        "found", await _import_detail(context, record, found.members)
+    )
+    if record.type in {each.source for each in context.program.mappings}:
+        scope = ExplanationStep("in", {"clauses": clauses})
+        return {"import": imported, "scope": scope}
+    because = (
+        f'The job "{context.job.name}" does not map the type "{record.type}", so the '
+        "object is left alone."
+    )
+    scope = ExplanationStep("not mapped", {"because": because, "clauses": clauses})
+    return {"import": imported, "scope": scope}
 
 
 def describe_exclusion(record: OutOfScope) -> str:

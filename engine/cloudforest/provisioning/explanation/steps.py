@@ -102,16 +102,6 @@ async def _explain_attempts(
     return attempts
 
 
-def _match_detail(match: Match) -> tuple[str, dict[str, Any]]:
-    match match:
-        case MatchFailure(reason=reason):
-            return "ambiguous", {"because": reason}
-        case TargetResource(id=resource):
-            return "matched", {"resource": resource}
-        case None:
-            return "none", {"because": NOT_MATCHED}
-
-
 async def explain_match(
     context: CycleContext, candidate: Candidate
 ) -> tuple[Match, ExplanationStep]:
@@ -122,10 +112,17 @@ async def explain_match(
     finally:
         await context.store.clear_snapshot(context.snapshot_key)
     match = matches[candidate.object_guid]
-    result, detail = _match_detail(match)
-    return match, ExplanationStep(
-        result, detail | {"attempts": await _explain_attempts(context, candidate)}
-    )
+    attempts = await _explain_attempts(context, candidate)
+    match match:
+        case MatchFailure(reason=reason):
+            detail = {"because": reason, "attempts": attempts}
+            return match, ExplanationStep("ambiguous", detail)
+        case TargetResource(id=resource):
+            detail = {"resource": resource, "attempts": attempts}
+            return match, ExplanationStep("matched", detail)
+        case None:
+            detail = {"because": NOT_MATCHED, "attempts": attempts}
+            return match, ExplanationStep("none", detail)
 
 
 def _map_attribute(
@@ -274,13 +271,9 @@ def _build_request(effect: Effect, changes: Sequence[Change]) -> dict[str, Any] 
 
 def prefer_held_effect(effect: Effect, previous: Effect | None) -> Effect:
     """Return the previous effect if it is still wanted and held back, not escrowed."""
-    if (
-        previous is None
-        or previous.state == "pending"
-        or previous.desired != effect.desired
-    ):
+    if previous is None or previous.state in {"pending", "escrowed"}:
         return effect
-    return effect if previous.state == "escrowed" else previous
+    return previous if previous.desired == effect.desired else effect
 
 
 async def explain_act(

@@ -23,12 +23,7 @@ from cloudforest.model.effects import (
     ReferenceChange,
     build_membership_key,
 )
-from cloudforest.model.ports.target import (
-    Conflict,
-    Refusal,
-    ResourceNotFound,
-    Target,
-)
+from cloudforest.model.ports.target import Conflict, Refusal, ResourceNotFound, Target
 from cloudforest.model.program import ObjectType
 from cloudforest.model.source import FlatResource, Link, TargetResource
 from cloudforest.program.faults import MappingFault

@@ -16,12 +16,7 @@ from itertools import islice
 
 from msgspec.structs import replace
 
-from cloudforest.model.effects import (
-    PHASE_RETRY,
-    Change,
-    Effect,
-    Outcome,
-)
+from cloudforest.model.effects import PHASE_RETRY, Change, Effect, Outcome
 from cloudforest.model.ports.target import Refusal
 from cloudforest.model.source import Link
 from cloudforest.model.stages import REKEYS
@@ -147,26 +142,25 @@ async def _write_temporary_values(
         await context.store.save_effects(context.key_name, context.cycle_id, [escrowed])
 
 
-def _waits_for_value_only(effect: Effect) -> bool:
-    """Tell whether an escrowed conflict needs no budget but that of rekeys.
-
-    The guard of this cycle has not counted effects in escrow.
-    """
-    in_conflict = (effect.reason or "").startswith(CONFLICT_PREFIX)
-    return in_conflict and set(effect.guards) <= {REKEYS}
-
-
 async def _list_escrowed_conflicts(
     context: CycleContext,
 ) -> AsyncIterator[list[Effect]]:
-    """Yield the effects that wait in escrow because of a conflict."""
+    """Yield the conflicts in escrow that need no budget but that of rekeys.
+
+    The guard of this cycle has not counted effects in escrow.
+    """
     async for page in read_pages(
         lambda after: context.store.list_escrowed_effects(
             context.key_name, after=after, limit=BATCH
         ),
         key_of=lambda each: each[0].key,
     ):
-        yield [each for each, _ in page if _waits_for_value_only(each)]
+        yield [
+            each
+            for each, _ in page
+            if (each.reason or "").startswith(CONFLICT_PREFIX)
+            and set(each.guards) <= {REKEYS}
+        ]
 
 
 async def _release_conflicts(context: CycleContext, effects: Sequence[Effect]) -> bool:
