@@ -71,10 +71,7 @@ class Candidate:
 
     @cached_property
     def desired_digest(self) -> str:
-        """The digest of the desired values, the mappings and the resource.
-
-        It leaves out values that differ each time (RandomString).
-        """
+        """The digest of mappings, resource and desired values, except random ones."""
         resource = self.link.resource if self.link else None
         values = {
             path: value
@@ -125,11 +122,11 @@ def with_last_written(candidate: Candidate, link: Link) -> Candidate:
     unknown = frozenset(candidate.source.hidden) - candidate.source.attributes.keys()
     if not unknown:
         return candidate
-
-    def rests(rule: CompiledAttributeMapping) -> bool:
-        return not unknown.isdisjoint(find_expression_attributes(rule.expression))
-
-    rules = [each for each in candidate.mapper.program.rules if rests(each)]
+    rules = [
+        each
+        for each in candidate.mapper.program.rules
+        if not unknown.isdisjoint(find_expression_attributes(each.expression))
+    ]
     paths = frozenset(each.target for each in rules)
     kept = {each.target: link.last_written.get(each.target) for each in rules}
     plain = {path: kept[path] for path in candidate.desired.values.keys() & paths}
@@ -250,10 +247,7 @@ def _build_update(candidate: Candidate, link: Link) -> Effect | None:
 
 
 def build_write(candidate: Candidate) -> Effect | None:
-    """Return the write that the object needs, or None.
-
-    Raises MappingFault for a creation without its unique values.
-    """
+    """Return the write that the object needs, or None; may raise MappingFault."""
     if candidate.observed is not None:
         return _build_adoption(candidate, candidate.observed)
     if candidate.link is not None:

@@ -261,10 +261,7 @@ async def _find_drifted_attributes(
     mappers: Mapping[ObjectType, Mapper],
     observed: Sequence[ObservedObject],
 ) -> list[DriftFinding | None]:
-    """Return the attribute drift of a batch of objects in scope.
-
-    Objects with a mapping fault are left out: the next cycle logs it.
-    """
+    """Return the attribute drift of a batch; the next cycle logs mapping faults."""
     now = context.clock()
     candidates = []
     for source, link, resource in observed:

@@ -28,12 +28,13 @@ from cloudforest.model.jobs import scratch_key
 from cloudforest.model.messages import Lookup, OutOfScope
 from cloudforest.model.program import ObjectType
 from cloudforest.model.stages import ExceededBudget
-from cloudforest.provisioning.evaluation.evaluate import EvaluationResult, evaluate_job
+from cloudforest.provisioning.evaluation.evaluate import evaluate_job
 from cloudforest.provisioning.evaluation.guard import (
     OBJECT_BUDGETS,
     compute_outbox_digest,
     with_allowances,
 )
+from cloudforest.provisioning.evaluation.state import Evaluation
 from cloudforest.provisioning.explanation.explain import explain_object
 from cloudforest.provisioning.explanation.scope import LEAVES_SCOPE, describe_exclusion
 from cloudforest.provisioning.imports import (
@@ -167,10 +168,7 @@ class _BreakdownSums:
 
 
 async def _compute_breakdown(context: CycleContext, *, with_names: bool) -> Breakdown:
-    """Break the outbox of an evaluation down, batch by batch.
-
-    `with_names` adds the names of some objects per action.
-    """
+    """Break the outbox down; `with_names` adds the names of some objects per action."""
     sums, seen = _BreakdownSums(with_names), 0
     counts = await context.store.count_effects()
     total = sum(counts.get(context.key_name, {}).values())
@@ -208,7 +206,7 @@ async def _compute_breakdown(context: CycleContext, *, with_names: bool) -> Brea
 @asynccontextmanager
 async def _evaluate_on_scratch(
     context: CycleContext, plan_digest: str
-) -> AsyncIterator[tuple[CycleContext, EvaluationResult]]:
+) -> AsyncIterator[tuple[CycleContext, Evaluation]]:
     """Import and evaluate a job on scratch data, which is dropped in any case.
 
     The agents get the same requests as in the real cycle: for the changes since the
@@ -226,7 +224,7 @@ async def _evaluate_on_scratch(
 
 
 async def _find_exceeded_later(
-    scratch: CycleContext, evaluated: EvaluationResult
+    scratch: CycleContext, evaluated: Evaluation
 ) -> tuple[ExceededBudget, ...]:
     """Return the budgets that would be exceeded once the object stages are allowed.
 
@@ -278,7 +276,7 @@ async def compute_impact(
         cycle="initial" if start is None else "incremental",
         counts=scratch.counts,
         requests=evaluated.requests,
-        exceeded=evaluated.exceeded,
+        exceeded=tuple(evaluated.exceeded),
         outbox_digest=effects,
         breakdown=breakdown,
         exceeded_later=later,
@@ -288,9 +286,6 @@ async def compute_impact(
 async def explain_next_cycle(
     context: CycleContext, lookup: Lookup, *, digest: str
 ) -> dict[str, Any]:
-    """Explain an object within the whole next cycle.
-
-    So its references and the guard's decisions are those of the real cycle.
-    """
+    """Explain an object within the next cycle, with its references and the guard."""
     async with _evaluate_on_scratch(context, digest) as (scratch, _):
         return await explain_object(scratch, lookup)

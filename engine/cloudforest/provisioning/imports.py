@@ -125,10 +125,7 @@ def count_objects(records: Sequence[Record]) -> int:
 
 
 async def inquire_about_escrowed(context: CycleContext) -> None:
-    """Add an inquiry about each escrowed object whose next try is due.
-
-    For a membership, the members are read.
-    """
+    """Inquire about escrowed objects, or members, whose next try is due."""
     now = context.clock()
     async for page in read_pages(
         lambda after: context.store.list_due_effects(

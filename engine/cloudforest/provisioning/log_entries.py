@@ -39,10 +39,9 @@ def _shorten(value: Any) -> Any:
     match value:
         case str() if len(value) > MAX_TEXT_LENGTH:
             return f"{value[:MAX_TEXT_LENGTH]}… ({len(value)} characters)"
-        case list() if len(value) > MAX_ITEMS:
-            return [*map(_shorten, value[:MAX_ITEMS]), f"… ({len(value)} values)"]
         case list():
-            return [_shorten(each) for each in value]
+            cut = [f"… ({len(value)} values)"] if len(value) > MAX_ITEMS else []
+            return [*map(_shorten, value[:MAX_ITEMS]), *cut]
         case _:
             return value
 

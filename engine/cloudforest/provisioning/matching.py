@@ -174,10 +174,7 @@ class Matcher:
         return matches
 
     async def take_snapshot(self, mapper: Mapper) -> None:
-        """Store all resources of the type, at most once per cycle.
-
-        Raises Rejected if the target does not list them.
-        """
+        """Store all resources of the type, once per cycle; may raise Rejected."""
         kind = mapper.resource_type
         if kind in self.listed_types:
             return

@@ -74,17 +74,18 @@ async def read_pages(
 class CycleProgress:
     """What a cycle has counted, claimed and spent so far.
 
-    `remaining_budgets`: how many more effects each budget allows of those that only the
-    export finds. `claims`: the objectGUIDs for which resources are claimed until their
-    link is stored. `unanswered_keys`: the effects put in escrow since the target last
-    answered.
+    `remaining_rekeys`: how many more the budget allows, for those found at export.
+    `claims`: the objectGUIDs for which resources are claimed until their link is
+    stored. `unanswered_keys`: the effects put in escrow since the target last answered.
+    `emptied_groups` are charged to their budget.
     """
 
     counts: Counts = field(default_factory=Counts)
     attempts: Attempts = field(default_factory=Attempts)
-    remaining_budgets: dict[str, int] = field(default_factory=dict)
+    remaining_rekeys: int | None = None
     claims: dict[str, str] = field(default_factory=dict)
     unanswered_keys: list[str] = field(default_factory=list)
+    emptied_groups: set[str] = field(default_factory=set)
 
     def claim_resource(self, resource: str, object_id: str) -> bool:
         """Claim a resource until its link is stored; return False if it is taken."""

@@ -6,7 +6,6 @@ Objects are evaluated in batches, each with a fixed number of queries.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from dataclasses import replace as dataclasses_replace
 from operator import attrgetter
 
@@ -15,7 +14,7 @@ from msgspec.structs import replace
 from cloudforest.base.errors import CloudforestError
 from cloudforest.model.effects import Effect, EvaluatedBatch
 from cloudforest.model.source import KEPT_PRESENCES, Link, SourceObject, TargetResource
-from cloudforest.model.stages import REKEYS, ExceededBudget
+from cloudforest.model.stages import ExceededBudget
 from cloudforest.provisioning.differences import Candidate
 from cloudforest.provisioning.evaluation.decide import (
     decide_deprovision,
@@ -29,7 +28,7 @@ from cloudforest.provisioning.evaluation.guard import (
     OBJECT_BUDGETS,
     apply_guard,
     drop_superseded,
-    record_remaining_budget,
+    record_remaining_rekeys,
 )
 from cloudforest.provisioning.evaluation.members import evaluate_members
 from cloudforest.provisioning.evaluation.references import (
@@ -50,17 +49,6 @@ from cloudforest.provisioning.run import CycleContext, read_pages
 
 BATCH = 500
 EffectsByKey = Mapping[str, Effect]
-
-
-@dataclass(frozen=True)
-class EvaluationResult:
-    """The number of requests in the outbox, and what the guard blocks.
-
-    `exceeded` are the budgets that this cycle exceeds, and the stages that still wait.
-    """
-
-    requests: int
-    exceeded: tuple[ExceededBudget, ...]
 
 
 async def _recheck_links(
@@ -172,11 +160,11 @@ def _decide_effect(
     referable: ReferableObjects,
 ) -> Effect | None:
     """Return the object's write after stage decisions and free creations."""
-    effect = add_linked_references(
-        candidate, decide_effect(candidate, match, evaluation.now), referable
-    )
+    effect = decide_effect(candidate, match, evaluation.now)
     if effect is None or effect.state != "pending":
         return effect
+    if effect.is_creation:
+        effect = add_linked_references(candidate, effect, referable)
     if evaluation.has_free_creates and "creates" in effect.guards:
         free = tuple(each for each in effect.guards if each != "creates")
         effect = replace(effect, guards=free)
@@ -258,16 +246,6 @@ async def _evaluate_in_scope(
     )
 
 
-def _retry_or_decide(
-    evaluation: Evaluation, effect: Effect, previous: Effect | None
-) -> Effect:
-    if previous is not None and previous.desired == effect.desired:
-        if previous.is_held(evaluation.now):
-            return previous
-        effect = effect.retried_as(previous)
-    return evaluation.apply_stage_decision(effect, previous)
-
-
 async def _evaluate_leavers(
     evaluation: Evaluation, sources: Sequence[SourceObject], previous: EffectsByKey
 ) -> list[Effect]:
@@ -284,7 +262,12 @@ async def _evaluate_leavers(
         if effect is None:
             continue
         before = previous.get(source.object_guid)
-        effect = _retry_or_decide(evaluation, effect, before)
+        is_same = before is not None and before.desired == effect.desired
+        if before is not None and is_same and before.is_held(evaluation.now):
+            effect = before
+        else:
+            effect = effect.retried_as(before if is_same else None)
+            effect = evaluation.apply_stage_decision(effect, before)
         effects.append(effect)
         evaluation.add_effect(effect)
         if effect.state == "escrowed":
@@ -353,7 +336,7 @@ async def _evaluate_unsettled(evaluation: Evaluation) -> None:
         context.report("evaluate", seen, unchanged + due)
 
 
-async def _evaluate_all(evaluation: Evaluation) -> tuple[ExceededBudget, ...]:
+async def _evaluate_all(evaluation: Evaluation) -> None:
     """Stage objects first: references and members must not rely on staged ones."""
     context = evaluation.context
     if context.only_object is None:
@@ -363,16 +346,15 @@ async def _evaluate_all(evaluation: Evaluation) -> tuple[ExceededBudget, ...]:
             context.key_name, context.only_object
         )
         await _evaluate_batch(evaluation, [source] if source else [])
-    exceeded = await apply_guard(evaluation, OBJECT_BUDGETS)
-    await record_remaining_budget(evaluation, REKEYS)
+    await apply_guard(evaluation, OBJECT_BUDGETS)
+    await record_remaining_rekeys(evaluation)
     await evaluate_references(evaluation)
     await evaluate_members(evaluation)
-    exceeded += await apply_guard(evaluation, MEMBER_BUDGETS)
+    await apply_guard(evaluation, MEMBER_BUDGETS)
     await drop_superseded(evaluation)
     await context.store.drop_stale_effects(
         context.key_name, context.cycle_id, only_object=context.only_object
     )
-    return exceeded
 
 
 async def _has_free_creates(context: CycleContext) -> bool:
@@ -387,7 +369,7 @@ async def _has_free_creates(context: CycleContext) -> bool:
     )
 
 
-async def evaluate_job(context: CycleContext) -> EvaluationResult:
+async def evaluate_job(context: CycleContext) -> Evaluation:
     """Fill the outbox with the writes of this cycle; send nothing to the target."""
     now = context.clock()
     stages = await context.store.list_stages(context.job.name)
@@ -400,14 +382,14 @@ async def evaluate_job(context: CycleContext) -> EvaluationResult:
         has_free_creates=await _has_free_creates(context),
     )
     try:
-        exceeded = await _evaluate_all(evaluation)
+        await _evaluate_all(evaluation)
     except CloudforestError:
         context.counts.forget_writes()
         raise
     finally:
         await context.store.clear_snapshot(context.snapshot_key)
     # The stages of earlier cycles, each with its count of waiting effects.
-    waiting = [
+    evaluation.exceeded += [
         ExceededBudget(
             job=context.job.name,
             guard=evaluation.open_stages[digest].guard,
@@ -418,4 +400,4 @@ async def evaluate_job(context: CycleContext) -> EvaluationResult:
         )
         for digest, effects in evaluation.staged_counts.items()
     ]
-    return EvaluationResult(evaluation.requests, (*exceeded, *waiting))
+    return evaluation

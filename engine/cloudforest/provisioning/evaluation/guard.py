@@ -66,15 +66,14 @@ async def _sum_window(evaluation: Evaluation, guard: str, budget: Budget) -> int
     return written + evaluation.staged_charges[guard] + evaluation.charges[guard]
 
 
-async def record_remaining_budget(evaluation: Evaluation, guard: str) -> None:
-    """Record how many more effects the budget allows, for those found at export."""
+async def record_remaining_rekeys(evaluation: Evaluation) -> None:
+    """Record how many more rekeys the budget allows, for those found at export."""
     context = evaluation.context
-    if (budget := context.job.guard.get(guard)) is None:
+    if (budget := context.job.guard.get(REKEYS)) is None:
         return
     managed = await context.store.count_managed(context.key_name, context.job.target)
-    used = await _sum_window(evaluation, guard, budget)
-    remaining = max(0, compute_limit(budget, managed) - used)
-    context.progress.remaining_budgets[guard] = remaining
+    used = await _sum_window(evaluation, REKEYS, budget)
+    context.progress.remaining_rekeys = max(0, compute_limit(budget, managed) - used)
 
 
 async def _check_budgets(
@@ -251,10 +250,8 @@ async def _save_stage(evaluation: Evaluation, content: StageContent) -> None:
     )
 
 
-async def apply_guard(
-    evaluation: Evaluation, guards: Collection[str]
-) -> tuple[ExceededBudget, ...]:
-    """Stage the effects of the exceeded budgets; return those without an allowance.
+async def apply_guard(evaluation: Evaluation, guards: Collection[str]) -> None:
+    """Stage the effects of the exceeded budgets; note those without an allowance.
 
     Effects that an operator allowed by the digest of a plan are not staged. Their stage
     is stored nevertheless, as a released one, so that its allowance ends with it.
@@ -262,7 +259,7 @@ async def apply_guard(
     context = evaluation.context
     exceeded = await _check_budgets(evaluation, guards)
     if not exceeded:
-        return ()
+        return
     contents = await _read_stage_contents(context, exceeded)
     exceeded = _list_exceeded(contents)
     for content in contents.values():
@@ -273,16 +270,13 @@ async def apply_guard(
         await _stage_batch(evaluation, batch, exceeded)
     for content in contents.values():
         await _save_stage(evaluation, content)
-    return tuple(
+    evaluation.exceeded += [
         each for each in exceeded.values() if each.digest not in context.allowed_stages
-    )
+    ]
 
 
 async def with_allowances(context: CycleContext) -> CycleContext:
-    """Return the context with the allowed stages.
-
-    Request a new read of their objects before the effects are written.
-    """
+    """Return the context with the allowed stages; request a read of their objects."""
     allowances = await context.store.list_allowances(context.clock())
     allowed = frozenset(each.stage for each in allowances)
     if allowed and not context.is_scratch and context.only_object is None:

@@ -159,15 +159,9 @@ def build_reference_effect(
 
 
 def add_linked_references(
-    candidate: Candidate, main_effect: Effect | None, referable: ReferableObjects
-) -> Effect | None:
-    """Add references to linked objects to a pending creation."""
-    if (
-        main_effect is None
-        or main_effect.state != "pending"
-        or not main_effect.is_creation
-    ):
-        return main_effect
+    candidate: Candidate, creation: Effect, referable: ReferableObjects
+) -> Effect:
+    """Add references to linked objects to a creation."""
     changes = [
         Change(path=path, after=resource)
         for path in candidate.mapper.reference_mappings
@@ -176,8 +170,8 @@ def add_linked_references(
         and (resource := referable.resource_ids[to])
     ]
     if not changes:
-        return main_effect
-    return replace(main_effect, changes=(*main_effect.changes, *changes))
+        return creation
+    return replace(creation, changes=(*creation.changes, *changes))
 
 
 async def _create_referenced_first(
@@ -289,17 +283,6 @@ async def load_linkable(
     return {**pending, **linked}
 
 
-def _count_references(
-    evaluation: Evaluation, effect: Effect, writable: Effect | None
-) -> None:
-    if effect.guards:
-        return
-    if writable is not None:
-        evaluation.add_request(writable)
-    elif effect.action == "update":
-        evaluation.context.counts.unchanged += 1
-
-
 async def evaluate_references(evaluation: Evaluation) -> None:
     """Keep and count the references whose other end exists or will exist."""
     context = evaluation.context
@@ -316,8 +299,13 @@ async def evaluate_references(evaluation: Evaluation) -> None:
             (each, _keep_writable_references(each, linkable, without_resource))
             for each in batch
         ]
-        for each, writable in settled:
-            _count_references(evaluation, each, writable)
+        for each, kept in settled:
+            if each.guards:
+                continue
+            if kept is not None:
+                evaluation.add_request(kept)
+            elif each.action == "update":
+                context.counts.unchanged += 1
         reduced = [kept for each, kept in settled if kept is not None and kept != each]
         await context.store.save_effects(context.key_name, context.cycle_id, reduced)
         unwritable = [each.key for each, kept in settled if kept is None]

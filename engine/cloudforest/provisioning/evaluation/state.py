@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from cloudforest.model.cycles import LogEntry
 from cloudforest.model.effects import Effect
 from cloudforest.model.program import ObjectType
-from cloudforest.model.stages import Stage
+from cloudforest.model.stages import ExceededBudget, Stage
 from cloudforest.provisioning.log_entries import (
     list_sensitive_paths,
     list_sent_changes,
@@ -31,8 +31,9 @@ class Evaluation:
     `open_stages` are the job's undecided stages by digest. `charges` are the new
     effects of each budget; `staged_charges` those already staged within its window.
     `staged_counts` are the waiting effects by stage. `requests` is the number of
-    requests that the export would send. `log` is not stored yet. `has_free_creates`:
-    the first cycle of a job may create without a limit.
+    requests that the export would send. `exceeded` are the budgets that this cycle
+    exceeds, and the stages that still wait. `log` is not stored yet.
+    `has_free_creates`: the first cycle of a job may create without a limit.
     """
 
     context: CycleContext
@@ -45,6 +46,7 @@ class Evaluation:
     staged_charges: Counter[str] = field(default_factory=Counter)
     staged_counts: Counter[str] = field(default_factory=Counter)
     requests: int = 0
+    exceeded: list[ExceededBudget] = field(default_factory=list)
     log: list[LogEntry] = field(default_factory=list)
 
     def apply_stage_decision(self, effect: Effect, previous: Effect | None) -> Effect:
@@ -81,21 +83,15 @@ class Evaluation:
                 self.staged_charges[guard] += effect.charge(guard)
 
     def add_effect(self, effect: Effect) -> None:
-        """Count an effect by its state, except those in escrow.
-
-        `add_escrowed_effect` counts these.
-        """
-        match effect.state:
-            case "pending":
-                self.add_request(effect)
-                for guard in effect.guards if effect.stage is None else ():
-                    self.charges[guard] += effect.charge(guard)
-            case "staged":
-                self._add_staged_effect(effect)
-            case "discarded" | "skipped":
-                self.context.counts.skipped += 1
-            case "escrowed" | "done":
-                pass
+        """Count an effect by its state; for escrow, use `add_escrowed_effect`."""
+        if effect.state == "pending":
+            self.add_request(effect)
+            for guard in effect.guards if effect.stage is None else ():
+                self.charges[guard] += effect.charge(guard)
+        elif effect.state == "staged":
+            self._add_staged_effect(effect)
+        elif effect.state in {"discarded", "skipped"}:
+            self.context.counts.skipped += 1
 
     def add_escrowed_effect(
         self, effect: Effect, name: str, previous: Effect | None

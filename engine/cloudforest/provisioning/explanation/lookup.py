@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -53,26 +53,27 @@ class LookupResult:
         return tuple(guid for some in added for guid in some)
 
 
-def _matching_attributes(context: CycleContext) -> Iterator[str]:
-    """Yield the attributes that objects are matched by without an expression."""
-    yield USER_PRINCIPAL_NAME
-    for mapper in build_mappers(context.program).values():
-        for rule in mapper.matching_mappings:
-            if isinstance(rule.expression, Attribute):
-                yield rule.expression.name.lower()
-
-
 def _expand_lookup(context: CycleContext, lookup: Lookup) -> tuple[Lookup, ...]:
-    """Look up a value without an attribute in each matching attribute."""
+    """Look up a value without an attribute in each matching attribute.
+
+    These are the attributes that objects are matched by without an expression.
+    """
     if lookup.by != "attribute" or lookup.attribute is not None:
         return (lookup,)
-    names = dict.fromkeys(
-        each
-        for each in _matching_attributes(context)
-        if each not in COMPUTED_ATTRIBUTES
-    )
+    rules = [
+        rule
+        for mapper in build_mappers(context.program).values()
+        for rule in mapper.matching_mappings
+    ]
+    matching = [
+        rule.expression.name.lower()
+        for rule in rules
+        if isinstance(rule.expression, Attribute)
+    ]
     return tuple(
-        Lookup(by="attribute", attribute=each, value=lookup.value) for each in names
+        Lookup(by="attribute", attribute=each, value=lookup.value)
+        for each in dict.fromkeys([USER_PRINCIPAL_NAME, *matching])
+        if each not in COMPUTED_ATTRIBUTES
     )
 
 

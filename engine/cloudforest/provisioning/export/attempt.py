@@ -86,10 +86,7 @@ async def _modify(
 
 
 async def _send_references(target: Target, prepared: PreparedEffect) -> Outcome | None:
-    """Write the references whose other end exists; the others wait for the next cycle.
-
-    None: all of them wait.
-    """
+    """Write the references whose other end exists; None: all wait for a later cycle."""
     effect, link = prepared.effect, prepared.link
     if link is None:
         return None
@@ -255,10 +252,7 @@ class _Attempt:
         }
 
     async def _adopt_conflicting(self) -> Outcome | None:
-        """Look up the resource that blocks a creation; adopt it if it is its own.
-
-        None: no resource matches the object.
-        """
+        """Adopt the resource in the way if it is the object's own; None: no match."""
         context, effect = self.context, self.prepared.effect
         values = self._values_without_references()
         match = await find_match(context, self.mapper, values)

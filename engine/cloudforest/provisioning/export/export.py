@@ -29,11 +29,7 @@ from cloudforest.model.effects import (
 from cloudforest.model.program import ObjectType
 from cloudforest.model.source import Link
 from cloudforest.provisioning.export.attempt import PreparedEffect, attempt_effect
-from cloudforest.provisioning.export.outcomes import (
-    BudgetCharges,
-    release_unanswered,
-    store_outcomes,
-)
+from cloudforest.provisioning.export.outcomes import release_unanswered, store_outcomes
 from cloudforest.provisioning.export.value_swaps import break_swaps
 from cloudforest.provisioning.mapper import Mapper, build_mappers
 from cloudforest.provisioning.run import CycleContext
@@ -57,48 +53,41 @@ class _Pipeline(Generic[T, R]):
     finished: asyncio.Queue[list[R] | None]
     failure: CloudforestError | None = None
 
-
-async def _put_items(
-    pipeline: _Pipeline[T, R], items: AsyncIterator[T], workers: int
-) -> None:
-    async for item in items:
-        if pipeline.failure is not None:
-            break
-        await pipeline.todo.put(item)
-    for _ in range(workers):
-        await pipeline.todo.put(None)
-
-
-async def _run_worker(pipeline: _Pipeline[T, R]) -> None:
-    while (item := await pipeline.todo.get()) is not None:
-        if pipeline.failure is not None:
-            continue
-        try:
-            results = await pipeline.work(item)
-        except CloudforestError as error:
-            pipeline.failure = error
-            continue
-        await pipeline.finished.put(results)
-
-
-async def _write_groups(pipeline: _Pipeline[T, R]) -> None:
-    """Pass results to the sink in groups that arrive within `GATHER_SECONDS`.
-
-    The results of one item stay together: one transaction stores them.
-    """
-    ended = False
-    while not ended:
-        group: list[R] = []
-        results = await pipeline.finished.get()
-        await asyncio.sleep(GATHER_SECONDS)
-        while results is not None:
-            group += results
-            if len(group) >= MAX_GROUP or pipeline.finished.empty():
+    async def put_items(self, items: AsyncIterator[T], workers: int) -> None:
+        async for item in items:
+            if self.failure is not None:
                 break
-            results = pipeline.finished.get_nowait()
-        ended = results is None
-        if group:
-            await pipeline.sink(group)
+            await self.todo.put(item)
+        for _ in range(workers):
+            await self.todo.put(None)
+
+    async def run_worker(self) -> None:
+        while (item := await self.todo.get()) is not None:
+            if self.failure is not None:
+                continue
+            try:
+                await self.finished.put(await self.work(item))
+            except CloudforestError as error:
+                self.failure = error
+
+    async def write_groups(self) -> None:
+        """Pass results to the sink in groups that arrive within `GATHER_SECONDS`.
+
+        The results of one item stay together: one transaction stores them.
+        """
+        ended = False
+        while not ended:
+            group: list[R] = []
+            results = await self.finished.get()
+            await asyncio.sleep(GATHER_SECONDS)
+            while results is not None:
+                group += results
+                if len(group) >= MAX_GROUP or self.finished.empty():
+                    break
+                results = self.finished.get_nowait()
+            ended = results is None
+            if group:
+                await self.sink(group)
 
 
 def _unwrap_error(group: ExceptionGroup[Exception]) -> Exception:
@@ -123,16 +112,16 @@ async def run_pipeline(
 
     Items in progress are finished and their results stored first, unless `sink` failed.
     """
-    todo: asyncio.Queue[T | None] = asyncio.Queue(2 * workers)
-    finished: asyncio.Queue[list[R] | None] = asyncio.Queue(2 * MAX_GROUP)
-    pipeline = _Pipeline(work, sink, todo, finished)
+    pipeline: _Pipeline[T, R] = _Pipeline(
+        work, sink, asyncio.Queue(2 * workers), asyncio.Queue(2 * MAX_GROUP)
+    )
     try:
         async with asyncio.TaskGroup() as writing:
-            writing.create_task(_write_groups(pipeline))
+            writing.create_task(pipeline.write_groups())
             async with asyncio.TaskGroup() as working:
-                working.create_task(_put_items(pipeline, items, workers))
+                working.create_task(pipeline.put_items(items, workers))
                 for _ in range(workers):
-                    working.create_task(_run_worker(pipeline))
+                    working.create_task(pipeline.run_worker())
             await pipeline.finished.put(None)
     except ExceptionGroup as group:
         raise _unwrap_error(group) from None
@@ -172,10 +161,7 @@ async def _attach_references(
 async def _keep_leaver_memberships(
     context: CycleContext, effects: Sequence[Effect]
 ) -> list[Effect]:
-    """Leave out removals of members whose deprovisioning is not done yet.
-
-    They lose their memberships only after their access.
-    """
+    """Keep the memberships of leavers until they have lost their access."""
     removed = [guid for each in effects for guid in each.remove]
     unfinished = (
         await context.store.load_effects(context.key_name, removed) if removed else {}
@@ -244,13 +230,12 @@ class _Export:
 
     context: CycleContext
     mappers: Mapping[ObjectType, Mapper]
-    budget_charges: BudgetCharges = field(default_factory=BudgetCharges)
     swapped_keys: set[str] = field(default_factory=set)
     settled_count: int = 0
 
     async def send_phase(self, phase: int, *, is_last: bool = True) -> None:
         async def sink(outcomes: list[Outcome]) -> None:
-            await store_outcomes(self.context, outcomes, self.budget_charges)
+            await store_outcomes(self.context, outcomes)
             self.settled_count += sum(each.state != "pending" for each in outcomes)
             self.context.report("export", self.settled_count, None)
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import datetime
 from http import HTTPStatus
 
 from msgspec.structs import replace
@@ -33,32 +31,28 @@ def _emptied_groups(outcomes: Iterable[Outcome]) -> set[str]:
     }
 
 
-@dataclass
-class BudgetCharges:
-    """Computes the charges of outcomes; each group emptied in a cycle counts once."""
+def _compute_charges(
+    context: CycleContext, outcomes: Iterable[Outcome]
+) -> list[BudgetCharge]:
+    """Return the charges of written effects; released effects cost nothing.
 
-    emptied_groups: set[str] = field(default_factory=set)
-
-    def compute_charges(
-        self, outcomes: Iterable[Outcome], now: datetime
-    ) -> list[BudgetCharge]:
-        """Return the charges of written effects; released effects cost nothing."""
-        sums: Counter[str] = Counter()
-        charged = [
-            each
-            for each in outcomes
-            if each.state == "done" and each.effect.stage is None
-        ]
-        for each in charged:
-            for guard in each.effect.guards:
-                removals = guard == "memberRemovals"
-                sums[guard] += len(each.removed) if removals else 1
-        sums["groupsEmptied"] = len(_emptied_groups(charged) - self.emptied_groups)
-        return [
-            BudgetCharge(guard=guard, effects=effects, time=now)
-            for guard, effects in sorted(sums.items())
-            if effects
-        ]
+    Each group emptied in a cycle counts once.
+    """
+    sums: Counter[str] = Counter()
+    charged = [
+        each for each in outcomes if each.state == "done" and each.effect.stage is None
+    ]
+    for each in charged:
+        for guard in each.effect.guards:
+            sums[guard] += len(each.removed) if guard == "memberRemovals" else 1
+    emptied = _emptied_groups(charged) - context.progress.emptied_groups
+    sums["groupsEmptied"] = len(emptied)
+    now = context.clock()
+    return [
+        BudgetCharge(guard=guard, effects=effects, time=now)
+        for guard, effects in sorted(sums.items())
+        if effects
+    ]
 
 
 async def release_unanswered(context: CycleContext, error: CloudforestError) -> None:
@@ -112,9 +106,7 @@ def _is_logged(outcome: Outcome) -> bool:
     return outcome.state != "pending"
 
 
-async def _save_outcomes(
-    context: CycleContext, outcomes: list[Outcome], budget_charges: BudgetCharges
-) -> None:
+async def _save_outcomes(context: CycleContext, outcomes: list[Outcome]) -> None:
     await context.store.save_outcomes(
         context.key_name,
         context.job.target,
@@ -123,7 +115,7 @@ async def _save_outcomes(
         log=await build_log_entries(
             context, [each for each in outcomes if _is_logged(each)]
         ),
-        charges=budget_charges.compute_charges(outcomes, context.clock()),
+        charges=_compute_charges(context, outcomes),
     )
 
 
@@ -145,16 +137,14 @@ async def _escrow_owned(
     ]
 
 
-async def store_outcomes(
-    context: CycleContext, outcomes: list[Outcome], budget_charges: BudgetCharges
-) -> None:
+async def store_outcomes(context: CycleContext, outcomes: list[Outcome]) -> None:
     try:
-        await _save_outcomes(context, outcomes, budget_charges)
+        await _save_outcomes(context, outcomes)
     except AlreadyLinked:
         # A service may answer a creation with an existing resource.
         outcomes = await _escrow_owned(context, outcomes)
-        await _save_outcomes(context, outcomes, budget_charges)
-    budget_charges.emptied_groups |= _emptied_groups(outcomes)
+        await _save_outcomes(context, outcomes)
+    context.progress.emptied_groups |= _emptied_groups(outcomes)
     for outcome in outcomes:
         _count_outcome(context.progress, outcome)
         if outcome.link:

@@ -166,12 +166,11 @@ async def _list_escrowed_conflicts(
 async def _release_conflicts(context: CycleContext, effects: Sequence[Effect]) -> bool:
     """Release effects from escrow; False: the budget of rekeys does not allow it."""
     escrowed = [each for each in effects if each.state == "escrowed"]
-    budgets = context.progress.remaining_budgets
-    remaining = budgets.get(REKEYS)
-    if remaining is not None:
-        if len(escrowed) > remaining:
+    progress = context.progress
+    if progress.remaining_rekeys is not None:
+        if len(escrowed) > progress.remaining_rekeys:
             return False
-        budgets[REKEYS] = remaining - len(escrowed)
+        progress.remaining_rekeys -= len(escrowed)
     context.counts.escrow -= len(escrowed)
     released = [replace(each, state="pending", phase=PHASE_RETRY) for each in escrowed]
     await context.store.save_effects(context.key_name, context.cycle_id, released)
