@@ -26,9 +26,9 @@ from cloudforest.model.ports.store import ProvisioningStore
 from cloudforest.model.registration import Job, Registration
 from cloudforest.provisioning.evaluation.evaluate import evaluate_job
 from cloudforest.provisioning.evaluation.guard import with_allowances
-from cloudforest.provisioning.explanation.explain import explain_steps
-from cloudforest.provisioning.explanation.lookup import (
+from cloudforest.provisioning.explanation.explain import (
     LookupResult,
+    explain_steps,
     find_object,
     list_all_attributes,
 )

@@ -124,9 +124,7 @@ def _observed_link(candidate: Candidate, link: Link, observed: TargetResource) -
     """Return the link as if we had written the values that the target holds."""
     unseen = candidate.mapper.random_paths | NEVER_RETURNED
     paths = [path for path in candidate.mapper.paths if path not in unseen]
-    kept = {
-        path: value for path, value in link.last_written.items() if path not in paths
-    }
+    kept = {path: v for path, v in link.last_written.items() if path not in paths}
     values = {path: observed.values[path] for path in paths if path in observed.values}
     for path in candidate.mapper.reference_mappings:
         values[path] = get_reference_id(values.get(path))
@@ -172,21 +170,6 @@ def _has_drifted(change: Change, written: FlatResource) -> bool:
     return not is_same_value(change.before, last_written)
 
 
-def _drifted_attribute(change: Change, written: FlatResource) -> DriftedAttribute:
-    desired, actual = change.after, change.before
-    last_written = written.get(change.path)
-    never_arrived = actual is None and (
-        last_written is None or is_same_value(last_written, desired)
-    )
-    return DriftedAttribute(
-        path=change.path,
-        desired=desired,
-        written=last_written,
-        actual=actual,
-        cause="never arrived" if never_arrived else "changed outside",
-    )
-
-
 def _compare_candidate(
     candidate: Candidate,
     link: Link,
@@ -207,33 +190,47 @@ def _compare_candidate(
     observed_link = replace(
         link, last_written=apply_changes(link.last_written, observed_changes)
     )
-    attributes = [_drifted_attribute(each, written) for each in drifted]
-    return _build_finding(candidate.mapper, candidate.source, attributes, observed_link)
+    return _build_finding(
+        candidate.mapper,
+        candidate.source,
+        drifted,
+        written=written,
+        observed_link=observed_link,
+    )
 
 
 def _build_finding(
     mapper: Mapper,
     source: SourceObject,
-    drifted: Sequence[DriftedAttribute],
+    drifted: Sequence[Change],
+    *,
+    written: FlatResource,
     observed_link: Link,
 ) -> DriftFinding | None:
-    """Build a finding with values as the log shows them: redacted, and cut."""
-    if not drifted:
-        return None
+    """Build a finding with values as the log shows them: redacted, and cut.
+
+    The changes lead from the actual values to the desired ones.
+    """
     hidden = frozenset(each.target for each in mapper.program.rules if each.sensitive)
     attributes = []
     for each in drifted:
-        redacted, actual = redact_changes(
-            (
-                Change(path=each.path, before=each.desired, after=each.written),
-                Change(path=each.path, before=each.actual),
-            ),
-            hidden,
+        last_written = written.get(each.path)
+        never_arrived = each.before is None and (
+            last_written is None or is_same_value(last_written, each.after)
         )
-        desired, written = redacted.before, redacted.after
+        known = Change(path=each.path, after=last_written)
+        shown, shown_written = redact_changes((each, known), hidden)
         attributes.append(
-            replace(each, desired=desired, written=written, actual=actual.before)
+            DriftedAttribute(
+                path=each.path,
+                desired=shown.after,
+                written=shown_written.after,
+                actual=shown.before,
+                cause="never arrived" if never_arrived else "changed outside",
+            )
         )
+    if not attributes:
+        return None
     drift = Drift.for_object(source, observed_link, "attributes", tuple(attributes))
     return DriftFinding(drift, observed_link)
 
@@ -252,8 +249,10 @@ def _find_regained_access(
     ):
         return None
     change = Change(path=ACTIVE, before=True, after=False)
-    drifted = _drifted_attribute(change, link.last_written)
-    return _build_finding(mapper, source, [drifted], enabled)
+    written = link.last_written
+    return _build_finding(
+        mapper, source, [change], written=written, observed_link=enabled
+    )
 
 
 async def _find_drifted_attributes(

@@ -120,8 +120,8 @@ async def ask_until_whole(context: CycleContext, ask: Callable[[], Awaitable[T]]
 
 def count_objects(records: Sequence[Record]) -> int:
     """Return how many of the records are objects that could be read."""
-    read = (isinstance(each, ObjectRecord) for each in records)
-    return sum(read) - sum(isinstance(each, Unknown) for each in records)
+    objects = [each for each in records if isinstance(each, ObjectRecord)]
+    return sum(not isinstance(each, Unknown) for each in objects)
 
 
 async def inquire_about_escrowed(context: CycleContext) -> None:
@@ -279,9 +279,7 @@ def _build_import_end(
     )
 
 
-async def _import_once(
-    context: CycleContext, start: Watermark | None
-) -> tuple[CycleKind, Closing]:
+async def _import_once(context: CycleContext, start: Watermark | None) -> Closing:
     request = await build_request(
         context, "import", watermark=start.value if start else None
     )
@@ -292,7 +290,7 @@ async def _import_once(
     await context.store.finish_import(
         context.key_name, context.job.target, generation, end
     )
-    return "incremental" if start else "initial", closing
+    return closing
 
 
 async def import_changes(context: CycleContext, start: Watermark | None) -> CycleKind:
@@ -304,11 +302,9 @@ async def import_changes(context: CycleContext, start: Watermark | None) -> Cycl
     asks for the rest.
     """
     await inquire_about_escrowed(context)
-    kind, closing = await ask_until_whole(
-        context, partial(_import_once, context, start)
-    )
+    closing = await ask_until_whole(context, partial(_import_once, context, start))
     read = partial(_read_inquired, context, directory=closing.directory)
     while ids := await context.store.list_inquiries(context.key_name, BATCH):
         await ask_until_whole(context, partial(read, ids))
     await context.store.forget_unlinked(context.key_name, context.job.target)
-    return kind
+    return "incremental" if start else "initial"

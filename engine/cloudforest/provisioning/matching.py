@@ -27,6 +27,7 @@ MAX_SINGLE_LOOKUPS = 20
 
 SNAPSHOT_BATCH = 500
 
+AMBIGUOUS = "ambiguous-match: several resources of the target match this object."
 ALREADY_LINKED = "already-linked: the matching resource belongs to another object."
 
 WAITS_FOR_STAGE = (
@@ -52,12 +53,8 @@ UniqueValues = dict[str, FlatResource | MappingFault]
 """By objectGUID: the value of each path, or why no value is free."""
 
 
-def pick_single_match(resources: Sequence[TargetResource]) -> Match:
-    if len(resources) > 1:
-        return MatchFailure(
-            "ambiguous-match: several resources of the target match this object."
-        )
-    return resources[0] if resources else None
+def _pick_single(resources: Sequence[TargetResource]) -> Match:
+    return resources[0] if len(resources) == 1 else MatchFailure(AMBIGUOUS)
 
 
 def get_match_value(values: FlatResource, path: str) -> MatchValue | None:
@@ -78,7 +75,7 @@ async def find_match(
             mapper.resource_type, rule.target, value, mapper.paths_to_read
         )
         if found:
-            return pick_single_match(found)
+            return _pick_single(found)
     return None
 
 
@@ -178,10 +175,8 @@ class Matcher:
         kind = mapper.resource_type
         if kind in self.listed_types:
             return
-        keys = [
-            *(rule.target for rule in mapper.matching_mappings),
-            *mapper.unique_paths,
-        ]
+        keys = [rule.target for rule in mapper.matching_mappings]
+        keys += mapper.unique_paths
         listed = self.context.target.list_resources(kind, mapper.paths_to_read)
         try:
             async for batch in _cut_into_batches(listed):
@@ -220,7 +215,7 @@ class Matcher:
             for id_, value in values.items():
                 key = make_match_key(rule.target, value)
                 if key in found:
-                    matches[id_] = pick_single_match(found[key])
+                    matches[id_] = _pick_single(found[key])
             left = [each for each in left if each.object_guid not in matches]
         return matches | dict.fromkeys(each.object_guid for each in left)
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from cloudforest.base.clock import Backoff
 from cloudforest.base.values import canonical_digest
-from cloudforest.model.cycles import Attempts, Cycle
+from cloudforest.model.cycles import Cycle
 from cloudforest.model.jobs import (
     Breaker,
     JobHealth,
@@ -58,19 +58,16 @@ def _error_rate_cause(failed: int, tried: int) -> QuarantineCause:
     )
 
 
-def _find_cause(
-    attempts: Attempts, failures: int, error: str | None
-) -> QuarantineCause | None:
+def _find_cause(state: JobState, cycle: Cycle) -> QuarantineCause | None:
     """Return why a job goes into quarantine; retries out of escrow do not count.
 
     Otherwise a few old escrowed objects, retried together once a day, would be enough.
     """
-    if failures >= MAX_FAILED_CYCLES:
-        return (
-            "failed-cycles",
-            f"{failures} cycles in a row failed. The last error: {error}",
+    if state.failures >= MAX_FAILED_CYCLES:
+        return "failed-cycles", (
+            f"{state.failures} cycles in a row failed. The last error: {cycle.error}"
         )
-    tried, failed = attempts.first, attempts.first_failed
+    tried, failed = cycle.attempts.first, cycle.attempts.first_failed
     if tried >= MIN_ATTEMPTS and failed > MAX_FAILURE_RATE * tried:
         return _error_rate_cause(failed, tried)
     return None
@@ -105,11 +102,7 @@ def update_job_state(state: JobState, cycle: Cycle, registered: str) -> JobState
     else:
         return state
     known = state.quarantine
-    cause = (
-        _find_remaining_cause(known, cycle)
-        if known
-        else _find_cause(cycle.attempts, state.failures, cycle.error)
-    )
+    cause = _find_remaining_cause(known, cycle) if known else _find_cause(state, cycle)
     if cause is None:
         return replace(state, quarantine=None)
     since, count = (known.since, known.count + 1) if known else (now, 0)

@@ -51,10 +51,9 @@ class HintBudget:
     def take_hint(self, domain: str, now: datetime) -> bool:
         """Use up one hint of the domain; return whether it had one left."""
         left = self._count_left(domain, now)
-        if left < 1:
-            return False
-        self._left_by_domain[domain] = (left - 1, now)
-        return True
+        if left >= 1:
+            self._left_by_domain[domain] = (left - 1, now)
+        return left >= 1
 
     def _count_left(self, domain: str, now: datetime) -> float:
         left, since = self._left_by_domain.get(domain, (MAX_HINTS, now))
@@ -215,10 +214,7 @@ class Scheduler:
 
 @dataclass(frozen=True)
 class Retention:
-    """Deletes log entries and cycles older than the tenant's retention.
-
-    It reads the setting each hour.
-    """
+    """Deletes log entries and cycles older than the tenant's retention, each hour."""
 
     read_registration: ReadRegistration
     store: ProvisioningStore

@@ -39,11 +39,8 @@ def _hold_in_escrow(
     effect: Effect, previous: Effect | None, reason: str, now: datetime
 ) -> Effect:
     """Escrow an effect that cannot be tried, or keep it waiting for the same reason."""
-    if (
-        previous is not None
-        and previous.is_held(now)
-        and previous.reason in {reason, GIVEN_UP_PREFIX + reason}
-    ):
+    same = {reason, GIVEN_UP_PREFIX + reason}
+    if previous is not None and previous.is_held(now) and previous.reason in same:
         return previous
     return effect.retried_as(previous).escrowed(reason, now)
 
@@ -56,11 +53,8 @@ def _keep_random_values(
     New ones would change its fingerprint, and a staged write could never be allowed.
     """
     values = previous.after_values if previous is not None else {}
-    kept = {
-        path: values[path]
-        for path in mapper.random_paths
-        if values.get(path) is not None
-    }
+    paths = [each for each in mapper.random_paths if values.get(each) is not None]
+    kept = {path: values[path] for path in paths}
     return replace(desired, values={**desired.values, **kept})
 
 

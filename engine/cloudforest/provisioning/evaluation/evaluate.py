@@ -357,21 +357,12 @@ async def _evaluate_all(evaluation: Evaluation) -> None:
     )
 
 
-async def _has_free_creates(context: CycleContext) -> bool:
-    """Tell whether this first cycle may create objects without a limit.
-
-    A `creates` budget with `max: 0` forbids creations, also in the first cycle.
-    """
-    budget = context.job.guard.get("creates")
-    forbidden = budget is not None and budget.max == 0
-    return not forbidden and not await context.store.has_finished_cycle(
-        context.job.name, context.job.target
-    )
-
-
 async def evaluate_job(context: CycleContext) -> Evaluation:
     """Fill the outbox with the writes of this cycle; send nothing to the target."""
     now = context.clock()
+    budget = context.job.guard.get("creates")
+    # `max: 0` forbids creations, also in the first cycle.
+    may_create = budget is None or budget.max != 0
     stages = await context.store.list_stages(context.job.name)
     evaluation = Evaluation(
         context=context,
@@ -379,7 +370,10 @@ async def evaluate_job(context: CycleContext) -> Evaluation:
         matcher=Matcher(context),
         now=now,
         open_stages={each.id: each for each in stages},
-        has_free_creates=await _has_free_creates(context),
+        has_free_creates=may_create
+        and not await context.store.has_finished_cycle(
+            context.job.name, context.job.target
+        ),
     )
     try:
         await _evaluate_all(evaluation)

@@ -77,11 +77,8 @@ async def _load_groups(
     """
     context = evaluation.context
     groups = {last.object_guid: last} if last is not None else {}
-    guids = [
-        guid
-        for guid in dict.fromkeys(group for group, _, _ in batch)
-        if guid not in groups
-    ]
+    named = dict.fromkeys(group for group, _, _ in batch)
+    guids = [each for each in named if each not in groups]
     if not guids:
         return groups
     links = await context.load_links(guids)

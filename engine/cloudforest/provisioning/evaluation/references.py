@@ -93,9 +93,8 @@ def _compare_reference(
             path=rule.target, to=guids[0], before=current, missing=True
         )
         return None if current == guids[0] else missing
-    leaver = next(
-        (each for each in guids if referable.presences.get(each) == "out"), None
-    )
+    leavers = [each for each in guids if referable.presences.get(each) == "out"]
+    leaver = leavers[0] if leavers else None
     if leaver is not None and to in {leaver, None}:
         is_deleted = candidate.mapper.program.deprovision.out_of_scope == "delete"
         if to is None or (is_deleted and referable.resource_ids[to] == current):

@@ -10,7 +10,6 @@ from cloudforest.model.program import JobProgram
 from cloudforest.model.source import Link, Presence, SourceObject
 from cloudforest.program.attributes_read import find_expression_attributes
 from cloudforest.provisioning.evaluation.decide import decide_deprovision
-from cloudforest.provisioning.explanation.lookup import LookupResult
 from cloudforest.provisioning.explanation.steps import (
     MAX_NAMED,
     ExplanationStep,
@@ -104,12 +103,10 @@ async def _import_detail(
 
 
 async def explain_import_and_scope(
-    context: CycleContext, found: LookupResult | None
+    context: CycleContext,
+    record: InScope | OutOfScope | Tombstone,
+    members: Sequence[str],
 ) -> Steps:
-    if found is None:
-        because = UNKNOWN.format(context.job.domain)
-        return {"import": ExplanationStep("unknown", because)}
-    record = found.record
     if isinstance(record, Tombstone):
         gone = ExplanationStep("gone", DELETED)
         return {"import": gone, "scope": ExplanationStep("gone")}
@@ -118,9 +115,7 @@ async def explain_import_and_scope(
         imported = ExplanationStep("found", WITHHELD)
         detail = {"because": record.clause, "clauses": clauses}
         return {"import": imported, "scope": ExplanationStep("out", detail)}
-    imported = ExplanationStep(
-        "found", await _import_detail(context, record, found.members)
-    )
+    imported = ExplanationStep("found", await _import_detail(context, record, members))
     if record.type in {each.source for each in context.program.mappings}:
         scope = ExplanationStep("in", {"clauses": clauses})
         return {"import": imported, "scope": scope}

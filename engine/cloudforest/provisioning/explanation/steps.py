@@ -159,9 +159,7 @@ def _explain_attribute(
 
 def explain_mapping(mapper: Mapper, source: SourceObject) -> ExplanationStep:
     """Map each attribute by itself; the import step shows the memberships."""
-    rules = [
-        each for each in mapper.program.rules if not (each.reference and each.multi)
-    ]
+    rules = [r for r in mapper.program.rules if not (r.reference and r.multi)]
     lines = [_explain_attribute(mapper, rule, source) for rule in rules]
     failed = any("error" in line for line in lines)
     return ExplanationStep("failed" if failed else "mapped", lines)
@@ -171,17 +169,14 @@ async def _find_held_memberships(
     context: CycleContext, group: str, members: Sequence[str]
 ) -> dict[str, str]:
     """Return the single memberships that wait: in `escrow`, or `staged`."""
-    held: dict[str, str] = {}
     now = context.clock()
-    for at in range(0, len(members), BATCH):
-        keys = {
-            build_membership_key(group, each): each for each in members[at : at + BATCH]
-        }
-        effects = await context.store.load_effects(context.key_name, list(keys))
-        for key, each in effects.items():
-            if each.is_held(now) or each.state == "staged":
-                held[keys[key]] = _HELD_STATES[each.state]
-    return held
+    keys = {build_membership_key(group, each): each for each in members}
+    effects = await context.store.load_effects(context.key_name, list(keys))
+    return {
+        keys[key]: _HELD_STATES[each.state]
+        for key, each in effects.items()
+        if each.is_held(now) or each.state == "staged"
+    }
 
 
 def _member_data(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import replace as dataclasses_replace
 from http import HTTPStatus
@@ -161,12 +162,11 @@ def _split(effect: Effect, size: int) -> Iterator[Effect]:
         yield replace(effect, add=(), remove=effect.remove[at : at + size])
 
 
-async def _has_resource(context: CycleContext, effect: Effect, resource: str) -> bool:
-    try:
-        await context.target.list_member_ids(effect.resource_type, resource)
-    except Refusal:
-        return False
-    return True
+async def _has_resource(target: Target, resource_type: str, resource: str) -> bool:
+    with suppress(Refusal):
+        await target.list_member_ids(resource_type, resource)
+        return True
+    return False
 
 
 async def _send_members(
@@ -183,7 +183,7 @@ async def _send_members(
     except Refusal as refusal:
         size = len(effect.add) + len(effect.remove)
         is_gone = isinstance(refusal, ResourceNotFound) and not await _has_resource(
-            context, effect, resource
+            context.target, effect.resource_type, resource
         )
         if size > 1 and not is_gone:
             return [

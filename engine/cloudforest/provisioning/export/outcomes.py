@@ -15,7 +15,6 @@ from msgspec.structs import replace
 from cloudforest.base.errors import CloudforestError, TargetUnavailable
 from cloudforest.model.effects import PHASE_REFERENCE, Outcome
 from cloudforest.model.ports.target import AlreadyLinked
-from cloudforest.model.source import Link
 from cloudforest.model.stages import BudgetCharge
 from cloudforest.provisioning.export.attempt import build_escrow_outcome
 from cloudforest.provisioning.log_entries import build_log_entries
@@ -125,13 +124,10 @@ async def _escrow_owned(
     """Escrow effects whose resource is linked to another object."""
     resources = [each.link.resource for each in outcomes if each.link]
     owners = await context.store.find_linked_objects(context.job.target, resources)
-
-    def is_owned(link: Link) -> bool:
-        return owners.get(link.resource, link.object_guid) != link.object_guid
-
     return [
         build_escrow_outcome(context, each.effect, HTTPStatus.CONFLICT, ALREADY_LINKED)
-        if each.link and is_owned(each.link)
+        if (link := each.link)
+        and owners.get(link.resource, link.object_guid) != link.object_guid
         else each
         for each in outcomes
     ]
