@@ -93,8 +93,7 @@ def _logged_members(outcome: Outcome) -> LoggedMembers | None:
 
 def _display_name(effect: Effect, link: Link | None, sensitive: frozenset[str]) -> str:
     """Return a name for people, from values that the target gets."""
-    written = link.last_written if link else {}
-    values = {each.path: each.after for each in effect.changes} | written
+    values = effect.after_values | (link.last_written if link else {})
     paths = [each for each in ("userName", "displayName") if each not in sensitive]
     names = (values.get(each) for each in paths)
     return next((name for name in names if isinstance(name, str)), effect.id)

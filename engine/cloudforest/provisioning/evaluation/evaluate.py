@@ -187,12 +187,10 @@ async def _evaluate_candidates(
         [guid for each in candidates for guid in _referenced_guids(each)],
     )
     effects: list[Effect] = []
-    for candidate in candidates:
-        guid = candidate.object_guid
-        if guid in unique_values:
-            candidate = dataclasses_replace(  # noqa: PLW2901 - completed
-                candidate, unique_values=unique_values[guid]
-            )
+    for each in candidates:
+        guid = each.object_guid
+        values = unique_values.get(guid, {})
+        candidate = dataclasses_replace(each, unique_values=values) if values else each
         main = waiting.get(guid) or _decide_effect(
             evaluation, candidate, matches.get(guid), referable
         )
