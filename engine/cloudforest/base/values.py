@@ -21,10 +21,12 @@ _RESERVED_WORDS = frozenset(
 _ESCAPES = str.maketrans({'"': '\\"', "\\": "\\\\", "\r": "\\x0d"})
 
 
-def escape_unprintable(text: str) -> str:
+def escape_unprintable(text: str, allowed: str = "") -> str:
     """Write control characters and lone surrogates as Python and YAML escape them."""
     return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode()
+        each
+        if each.isprintable() or each in allowed
+        else each.encode("unicode_escape").decode()
         for each in text
     )
 

@@ -12,8 +12,13 @@ from cloudforest.control_plane.objects import require_bus, require_registration
 from cloudforest.control_plane.plane import ControlPlane
 from cloudforest.model.identity import Operator, sees_values
 from cloudforest.model.registration import Registration
-from cloudforest.provisioning.drift import accept_observed, save_drifted, scan_drift
-from cloudforest.provisioning.drift_comparison import Drift, redact_drift
+from cloudforest.provisioning.drift import (
+    Drift,
+    accept_observed,
+    redact_drift,
+    save_drifted,
+    scan_drift,
+)
 from cloudforest.provisioning.run import ignore_progress
 
 LineSender = Callable[[dict[str, Any]], None]
@@ -39,13 +44,13 @@ async def _scan_target(
             runner.open_context(job, registration, MemoryBus()) as run,
             runner.locks.target_lock(run.job.target),
         ):
-            async for batch in scan_drift(run):
-                checked += batch.checked
-                for finding in batch.findings:
+            async for compared, findings in scan_drift(run):
+                checked += compared
+                for finding in findings:
                     on_drift(finding.drift)
                 if snapshot:
-                    await save_drifted(run, snapshot, batch.findings)
-                    await accept_observed(run, batch.findings)
+                    await save_drifted(run, snapshot, findings)
+                    await accept_observed(run, findings)
     return checked
 
 

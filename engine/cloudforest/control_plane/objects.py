@@ -15,8 +15,8 @@ from cloudforest.model.messages import Lookup
 from cloudforest.model.ports.bus import AgentBus
 from cloudforest.model.ports.identity import RegistrationStore
 from cloudforest.model.registration import Registration
+from cloudforest.provisioning.cycle import provision_on_demand
 from cloudforest.provisioning.explanation.explain import explain_object
-from cloudforest.provisioning.on_demand import provision_on_demand
 from cloudforest.provisioning.run import CycleContext
 
 

@@ -123,7 +123,7 @@ class JobRunner:
                 bus=bus,
                 target=target,
                 clock=self.clock,
-                progress=progress,
+                report=progress,
             )
         finally:
             await target.close()

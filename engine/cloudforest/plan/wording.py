@@ -10,8 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from cloudforest.base.diagnostics import escape_unprintable
-from cloudforest.base.values import Value, format_count
+from cloudforest.base.values import Value, escape_unprintable, format_count
 from cloudforest.model.registration import AttributeMapping, Budget, Job, Profile, Scope
 from cloudforest.plan.difference import Change, FieldChange, compare_lists, has_order
 from cloudforest.plan.plan import GuardObjection, JobImpact, Plan

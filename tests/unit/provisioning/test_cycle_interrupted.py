@@ -19,7 +19,7 @@ from cloudforest.model.messages import (
     Tombstone,
     Unknown,
 )
-from cloudforest.provisioning.explanation.lookup import find_object
+from cloudforest.provisioning.explanation.explain import find_object
 
 AWAY = "dc1 stopped answering."
 
