@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from cloudforest.adapters.bus.credentials import BusAuthority, open_bus_authority
-from cloudforest.adapters.bus.server import BusServer, TlsFiles
+from cloudforest.adapters.bus.server import BusServer
 from cloudforest.adapters.bus.service import open_agent_bus
 from cloudforest.adapters.mail import SmtpMailer
 from cloudforest.adapters.store.database import Database
@@ -96,9 +96,8 @@ async def _start_bus(
     authority = open_bus_authority(parts.folder.keys)
     if not parts.bus:
         return _ServiceBus(authority)
-    files = ca.write_server_files(parts.folder.bus, system_clock())
-    tls = TlsFiles(files.certificate, files.key, files.ca)
-    server = BusServer(parts.folder.bus, authority, tls)
+    expires = ca.write_server_files(parts.folder.bus, system_clock())
+    server = BusServer(parts.folder.bus, authority)
     stack.push_async_callback(server.stop)
     await server.start()
     connection = await open_agent_bus(
@@ -106,7 +105,7 @@ async def _start_bus(
     )
     stack.push_async_callback(connection.close)
     server.on_endpoint_change = connection.set_endpoint
-    return _ServiceBus(authority, server, connection, files.expires)
+    return _ServiceBus(authority, server, connection, expires)
 
 
 def _open_mailer(mail: Mail, tree: Path) -> SmtpMailer:

@@ -65,16 +65,6 @@ def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 
 @dataclass(frozen=True)
-class ServerFiles:
-    """PEM files for our TLS server, and the end of the certificate."""
-
-    certificate: Path
-    key: Path
-    ca: Path
-    expires: datetime
-
-
-@dataclass(frozen=True)
 class CertificateAuthority:
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
@@ -104,8 +94,11 @@ class CertificateAuthority:
             ),
         )
 
-    def write_server_files(self, folder: Path, now: datetime) -> ServerFiles:
-        """Certify a new key for 127.0.0.1 and localhost; write the files (0600)."""
+    def write_server_files(self, folder: Path, now: datetime) -> datetime:
+        """Certify a new key for 127.0.0.1 and localhost; return its expiry.
+
+        Writes `server.pem`, `server.key` and `ca.pem` (0600).
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = self._issue(
             "cloudforest bus",
@@ -117,16 +110,11 @@ class CertificateAuthority:
                 x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]),
             ),
         )
-        files = ServerFiles(
-            folder / "server.pem",
-            folder / "server.key",
-            folder / "ca.pem",
-            certificate.not_valid_after_utc,
-        )
-        write_private_file(files.certificate, certificate_pem(certificate).encode())
-        write_private_file(files.key, private_pem(key))
-        write_private_file(files.ca, self.pem.encode())
-        return files
+        pem = certificate_pem(certificate)
+        write_private_file(folder / "server.pem", pem.encode())
+        write_private_file(folder / "server.key", private_pem(key))
+        write_private_file(folder / "ca.pem", self.pem.encode())
+        return certificate.not_valid_after_utc
 
     def _issue(
         self,
@@ -159,12 +147,6 @@ def open_authority(keys: Path, now: datetime) -> CertificateAuthority:
         lambda: certificate_pem(_make_ca_certificate(key, now)).encode(),
     )
     return CertificateAuthority(x509.load_pem_x509_certificate(data), key)
-
-
-def new_authority(now: datetime) -> CertificateAuthority:
-    """Create an authority in memory, for tests."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    return CertificateAuthority(_make_ca_certificate(key, now), key)
 
 
 def _make_ca_certificate(

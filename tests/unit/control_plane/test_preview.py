@@ -15,10 +15,10 @@ from typing import Any
 import msgspec
 import pytest
 from tests.golden.schema import validator
+from tests.support.memory_target import MemoryTarget
 from tests.support.world import NOON, memory_store
 
 from cloudforest.adapters.store.provisioning import SqlProvisioningStore
-from cloudforest.adapters.target.memory import MemoryTarget
 from cloudforest.base.clock import ManualClock
 from cloudforest.cli.plan import add_state_to_plan, show_plan
 from cloudforest.compiler.compile import compile_tree
