@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
@@ -15,13 +16,12 @@ from msgspec.structs import replace
 from cloudforest.base.errors import CloudforestError, Refused
 from cloudforest.base.values import canonical_digest
 from cloudforest.control_plane import shapes
-from cloudforest.control_plane.objects import require_bus
-from cloudforest.control_plane.preview import LocalPreviews
+from cloudforest.control_plane.preview import open_preview_bus
 from cloudforest.control_plane.runs import JobRunner
 from cloudforest.model.identity import Operator, has_permission
 from cloudforest.model.messages import Lookup
 from cloudforest.model.ports.bus import AgentBus
-from cloudforest.model.ports.identity import IdentityStore, RegistrationStore
+from cloudforest.model.ports.identity import IdentityStore
 from cloudforest.model.program import JobProgram
 from cloudforest.model.registration import Job, Registration, Target
 from cloudforest.model.renames import find_renames, with_former_names
@@ -125,13 +125,11 @@ def _rename_job(impact: JobImpact, name: str | None) -> JobImpact:
 
 @dataclass(frozen=True)
 class ImpactService:
-    """Evaluates impacts; `previews`, if any, answer for the local agents of a tree."""
+    """Evaluates impacts; the local agents of `tree`, if any, are read directly."""
 
     runner: JobRunner
-    registrations: RegistrationStore
     identities: IdentityStore
-    bus: AgentBus | None
-    previews: LocalPreviews | None
+    tree: Path | None
 
     async def evaluate(
         self, registration: Registration, operator: Operator, options: ImpactOptions
@@ -141,7 +139,7 @@ class ImpactService:
         An operator who may not register it must not have it read with secrets either:
         an unregistered reference would be resolved here and sent to its target.
         """
-        _, registered = await self.registrations.load_registration()
+        _, registered = await self.runner.registrations.load_registration()
         consequences = [
             await self._count_orphans(each)
             for each in find_orphans(registered, registration)
@@ -158,7 +156,7 @@ class ImpactService:
         self, registration: Registration, operator: Operator, job: str, lookup: Lookup
     ) -> dict[str, Any]:
         """Explain an object as the next cycle would; permissions as in `evaluate`."""
-        _, registered = await self.registrations.load_registration()
+        _, registered = await self.runner.registrations.load_registration()
         kept = with_former_names(registered, registration)
         trusted = has_permission(operator.role, "apply")
         before = {
@@ -172,7 +170,7 @@ class ImpactService:
             raise Refused(reason)
         async with (
             self._open_bus(kept, trusted=trusted) as bus,
-            self.runner.open_context(name, kept, require_bus(bus)) as run,
+            self.runner.open_context(name, kept, bus=bus) as run,
         ):
             return await explain_next_cycle(run, lookup, digest=canonical_digest(kept))
 
@@ -207,10 +205,11 @@ class ImpactService:
     async def _open_bus(
         self, registration: Registration, *, trusted: bool
     ) -> AsyncIterator[AgentBus | None]:
-        if self.previews is None or not trusted:
-            yield self.bus
+        """Yield a bus that replaces ours, or None."""
+        if self.tree is None or not trusted:
+            yield None
             return
-        async with self.previews.open_bus(registration) as bus:
+        async with open_preview_bus(registration, self.tree) as bus:
             yield bus
 
     async def _evaluate_job(
@@ -223,7 +222,7 @@ class ImpactService:
         try:
             progress = options.progress_of(job.name)
             async with self.runner.open_context(
-                job.name, registration, require_bus(bus), progress
+                job.name, registration, progress, bus=bus
             ) as run:
                 impact = await compute_impact(
                     run,

@@ -16,21 +16,15 @@ from cloudforest.base.errors import CloudforestError, Unavailable
 from cloudforest.base.logs import write_bug_report
 from cloudforest.control_plane import shapes
 from cloudforest.control_plane.impact import ImpactService
-from cloudforest.control_plane.jobs import JobControls, StatusReader
+from cloudforest.control_plane.jobs import JobService
 from cloudforest.control_plane.notices import NoticeService
-from cloudforest.control_plane.objects import (
-    ObjectService,
-    require_bus,
-    require_registration,
-)
 from cloudforest.control_plane.runs import JobRunner
 from cloudforest.control_plane.stages import StageDecisions
 from cloudforest.hybrid.bootstrap import BootstrapService
 from cloudforest.hybrid.enrolment import EnrolmentService
 from cloudforest.hybrid.operators import Operators
 from cloudforest.model.cycles import Cycle
-from cloudforest.model.identity import AgentRecord, Operator
-from cloudforest.model.ports.bus import AgentBus
+from cloudforest.model.identity import Operator
 from cloudforest.model.ports.identity import IdentityStore, RegistrationStore
 from cloudforest.model.ports.store import ProvisioningStore
 from cloudforest.model.registration import Registration
@@ -46,15 +40,9 @@ T = TypeVar("T")
 log = structlog.get_logger()
 
 
-def _has_read_domains(agent: AgentRecord, since: datetime) -> bool:
-    if agent.last_bootstrap is None or agent.troubles is None:
-        return False
-    return agent.last_bootstrap >= since
-
-
 @dataclass
 class ControlPlane:
-    """The services of a control plane; without a `bus` no agent can be asked."""
+    """The services of a control plane."""
 
     registrations: RegistrationStore
     identities: IdentityStore
@@ -66,11 +54,8 @@ class ControlPlane:
     impacts: ImpactService
     stage_decisions: StageDecisions
     notices: NoticeService
-    objects: ObjectService
-    job_controls: JobControls
-    status_reader: StatusReader
+    jobs: JobService
     clock: Clock
-    bus: AgentBus | None = None
     scheduler: Scheduler | None = None
     _background_tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 
@@ -109,15 +94,19 @@ class ControlPlane:
         with suppress(TimeoutError):
             async with asyncio.timeout(_AGENT_TIMEOUT_SECONDS):
                 while waiting:
-                    for agent in await self.identities.list_agents():
-                        if _has_read_domains(agent, since):
-                            waiting.discard(agent.name)
+                    waiting -= {
+                        agent.name
+                        for agent in await self.identities.list_agents()
+                        if agent.last_bootstrap is not None
+                        and agent.last_bootstrap >= since
+                        and agent.troubles is not None
+                    }
                     await asyncio.sleep(_AGENT_POLL_SECONDS)
         if waiting:
-            names = ", ".join(f'"{name}"' for name in sorted(waiting))
+            missing = ", ".join(f'"{name}"' for name in sorted(waiting))
             raise Unavailable(
                 f"No bootstrap within {_AGENT_TIMEOUT_SECONDS:.0f} seconds from agent "
-                f"{names}. See agents/NAME/agent.log in the state folder."
+                f"{missing}. See agents/NAME/agent.log in the state folder."
             )
 
     # --- jobs ------------------------------------------------------------------------
@@ -127,15 +116,13 @@ class ControlPlane:
 
     async def run_job(self, name: str, progress: Progress) -> dict[str, Any]:
         """Run one cycle now; return its documented JSON."""
-        registration = await require_registration(self.registrations)
+        registration = await self.runner.require_registration()
         return shapes.shape_cycle(await self._run_cycle(name, registration, progress))
 
     async def _run_cycle(
         self, name: str, registration: Registration, progress: Progress
     ) -> Cycle:
-        cycle = await self.runner.run_cycle(
-            name, registration, require_bus(self.bus), progress
-        )
+        cycle = await self.runner.run_cycle(name, registration, progress)
         self.notices.after_cycle()
         return cycle
 
@@ -149,11 +136,11 @@ class ControlPlane:
         read = self._read_registration
         self.scheduler = Scheduler(
             read_registration=read,
-            read_holds=self.job_controls.read_holds,
+            read_holds=self.jobs.read_holds,
             run_job=self._run_scheduled_cycle,
             clock=self.clock,
         )
-        hints = require_bus(self.bus).receive_hints
+        hints = self.runner.require_bus().receive_hints
         retention = Retention(read, self.provisioning, self.clock)
         scheduling = (self.scheduler.serve(), self.scheduler.receive_hints(hints))
         services = (*scheduling, retention.serve(), self.notices.serve())
@@ -194,4 +181,4 @@ class ControlPlane:
 
     async def status(self) -> dict[str, Any]:
         registration = await self._read_registration()
-        return await self.status_reader.status(registration, self.scheduler)
+        return await self.jobs.status(registration, self.scheduler)

@@ -7,7 +7,7 @@ and the registration are left out; directory, answer and pages are the real ones
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ from cloudforest.model.messages import Page, SyncRequest
 from cloudforest.model.ports.bus import AgentBus, RequestHandler
 from cloudforest.model.ports.directory import Directory
 from cloudforest.model.ports.identity import IdentityStore
-from cloudforest.model.registration import Agent, Domain, Registration
+from cloudforest.model.registration import Registration
 
 PAGE_BYTES = 512 * 1024
 _NO_BUS_ACCESS = BusAccess(
@@ -39,43 +39,32 @@ def _make_refusing_handler(error: CloudforestError) -> RequestHandler:
     return refuse
 
 
-@dataclass(frozen=True)
-class LocalPreviews:
-    """Opens the domains of the local agents of a registration."""
-
-    folder: Path
-    environment: Mapping[str, str]
-
-    @asynccontextmanager
-    async def open_bus(self, registration: Registration) -> AsyncIterator[MemoryBus]:
-        bus = MemoryBus()
-        domains = registration.domains_by_name()
-        async with AsyncExitStack() as stack:
-            for agent in registration.agents:
-                if agent.run == "local":
-                    listener = bus.add_listener(agent.name)
-                    stack.push_async_callback(listener.close)
-                    await listener.connect(_NO_BUS_ACCESS)
-                    served = [domains[name] for name in agent.domains]
-                    for name, handler in self._open_handlers(agent, served, stack):
-                        await listener.listen(name, handler)
-            yield bus
-
-    def _open_handlers(
-        self, agent: Agent, domains: Iterable[Domain], stack: AsyncExitStack
-    ) -> Iterator[tuple[str, RequestHandler]]:
-        directories: dict[str, Directory] = {}
-        responder = Responder(agent.name, directories, page_bytes=PAGE_BYTES)
-        for domain in domains:
-            binding = make_host_binding(domain, self.folder)
-            try:
-                directory = open_directory(domain, binding, self.environment)
-            except CloudforestError as error:
-                yield domain.name, _make_refusing_handler(error)
+@asynccontextmanager
+async def open_preview_bus(
+    registration: Registration, folder: Path
+) -> AsyncIterator[MemoryBus]:
+    """Open the domains of the local agents; files are relative to `folder`."""
+    bus = MemoryBus()
+    domains = registration.domains_by_name()
+    async with AsyncExitStack() as stack:
+        for agent in registration.agents:
+            if agent.run != "local":
                 continue
-            stack.push_async_callback(directory.close)
-            directories[domain.name] = directory
-            yield domain.name, responder
+            listener = bus.add_listener(agent.name)
+            stack.push_async_callback(listener.close)
+            await listener.connect(_NO_BUS_ACCESS)
+            directories: dict[str, Directory] = {}
+            responder = Responder(agent.name, directories, page_bytes=PAGE_BYTES)
+            for name in agent.domains:
+                binding = make_host_binding(domains[name], folder)
+                try:
+                    directories[name] = open_directory(domains[name], binding)
+                except CloudforestError as error:
+                    await listener.listen(name, _make_refusing_handler(error))
+                else:
+                    stack.push_async_callback(directories[name].close)
+                    await listener.listen(name, responder)
+        yield bus
 
 
 @dataclass(frozen=True)

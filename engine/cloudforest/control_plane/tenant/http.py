@@ -23,6 +23,7 @@ from starlette.responses import Response
 
 from cloudforest.adapters.store.tenant import VersionMismatch
 from cloudforest.adapters.store.tenant_rows import StoredResource, UniquenessConflict
+from cloudforest.control_plane.api.http import BodyTooLarge, read_bounded_body
 from cloudforest.control_plane.tenant.content import make_etag, make_location
 
 MEDIA_TYPE = "application/scim+json"
@@ -49,16 +50,7 @@ def resource_response(
 
 
 async def read_body(request: Request) -> bytes:
-    """Return the body; stop reading at the limit."""
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > MAX_BODY_BYTES:
-            raise PayloadTooLargeException(
-                detail=f"The request body is larger than {MAX_BODY_BYTES} bytes. Send "
-                "several smaller requests."
-            )
-    return bytes(body)
+    return await read_bounded_body(request, MAX_BODY_BYTES)
 
 
 def read_json(body: bytes) -> dict[str, Any]:
@@ -88,6 +80,8 @@ def _scim_exception(error: Exception) -> SCIMException | None:
     match error:
         case SCIMException():
             return error
+        case BodyTooLarge():
+            return PayloadTooLargeException(detail=str(error))
         case ValidationError():
             return SCIMException.from_error(Error.from_validation_errors(error)[0])
         case UniquenessConflict():
@@ -121,6 +115,7 @@ async def error_response(_request: Request, error: Exception) -> Response:
 ERROR_HANDLERS = dict.fromkeys(
     (
         SCIMException,
+        BodyTooLarge,
         ValidationError,
         UniquenessConflict,
         VersionMismatch,
