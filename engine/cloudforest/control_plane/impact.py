@@ -29,7 +29,7 @@ from cloudforest.plan.plan import ImpactReport, JobImpact
 from cloudforest.plan.warnings import Orphans, UncountedOrphans, find_orphans
 from cloudforest.provisioning.explanation.scope import list_shown_attributes
 from cloudforest.provisioning.impact import compute_impact, explain_next_cycle
-from cloudforest.provisioning.run import Progress, ignore_progress
+from cloudforest.provisioning.run import Progress
 
 _UNREGISTERED_TARGET = (
     "A target differs from the registered one. This needs the role `apply`."
@@ -95,18 +95,6 @@ def find_hidden_reason(
     return _UNREGISTERED_ATTRIBUTE.format(job, ", ".join(sorted(new))) if new else None
 
 
-@dataclass(frozen=True)
-class ImpactOptions:
-    """Whether to name sample objects, and where to report the progress of each job."""
-
-    with_names: bool = False
-    progress_of: Callable[[str], Progress] = lambda _job: ignore_progress
-
-
-def _make_unknown_impact(job: Job, reason: str) -> JobImpact:
-    return JobImpact(job=job.name, enabled=job.enabled, unknown=reason)
-
-
 def _find_renamed_jobs(
     registered: Registration | None, registration: Registration
 ) -> dict[str, str]:
@@ -132,10 +120,16 @@ class ImpactService:
     tree: Path | None
 
     async def evaluate(
-        self, registration: Registration, operator: Operator, options: ImpactOptions
+        self,
+        registration: Registration,
+        operator: Operator,
+        *,
+        with_names: bool,
+        progress_of: Callable[[str], Progress],
     ) -> ImpactReport:
         """Evaluate the next cycle of each job as it would be registered.
 
+        `with_names` names sample objects; `progress_of` reports on a job.
         An operator who may not register it must not have it read with secrets either:
         an unregistered reference would be resolved here and sent to its target.
         """
@@ -145,12 +139,22 @@ class ImpactService:
             for each in find_orphans(registered, registration)
         ]
         kept = with_former_names(registered, registration)
-        impacts = await self._evaluate_jobs(kept, operator, registered, options)
         renamed = _find_renamed_jobs(registered, registration)
-        return ImpactReport(
-            impacts=tuple(_rename_job(each, renamed.get(each.job)) for each in impacts),
-            consequences=tuple(consequences),
-        )
+        trusted, impacts = has_permission(operator.role, "apply"), []
+        async with self._open_bus(kept, trusted=trusted) as bus:
+            for job in kept.jobs:
+                reason = find_hidden_reason(
+                    registered, kept, job.name, values=with_names
+                )
+                impact = (
+                    JobImpact(job=job.name, enabled=job.enabled, unknown=reason)
+                    if reason and not trusted
+                    else await self._evaluate_job(
+                        job, kept, bus, progress_of(job.name), with_names=with_names
+                    )
+                )
+                impacts.append(_rename_job(impact, renamed.get(job.name)))
+        return ImpactReport(impacts=tuple(impacts), consequences=tuple(consequences))
 
     async def explain(
         self, registration: Registration, operator: Operator, job: str, lookup: Lookup
@@ -159,14 +163,10 @@ class ImpactService:
         _, registered = await self.runner.registrations.load_registration()
         kept = with_former_names(registered, registration)
         trusted = has_permission(operator.role, "apply")
-        before = {
-            new: old
-            for old, new in _find_renamed_jobs(registered, registration).items()
-        }
-        name = before.get(job, job)
-        if not trusted and (
-            reason := find_hidden_reason(registered, kept, name, values=True)
-        ):
+        renamed = _find_renamed_jobs(registered, registration)
+        name = next((old for old, new in renamed.items() if new == job), job)
+        reason = find_hidden_reason(registered, kept, name, values=True)
+        if reason and not trusted:
             raise Refused(reason)
         async with (
             self._open_bus(kept, trusted=trusted) as bus,
@@ -180,26 +180,6 @@ class ImpactService:
         return orphans.with_counts(
             created=counts.get("created", 0), adopted=counts.get("adopted", 0)
         )
-
-    async def _evaluate_jobs(
-        self,
-        registration: Registration,
-        operator: Operator,
-        registered: Registration | None,
-        options: ImpactOptions,
-    ) -> list[JobImpact]:
-        trusted, impacts = has_permission(operator.role, "apply"), []
-        async with self._open_bus(registration, trusted=trusted) as bus:
-            for job in registration.jobs:
-                reason = find_hidden_reason(
-                    registered, registration, job.name, values=options.with_names
-                )
-                impacts.append(
-                    _make_unknown_impact(job, reason)
-                    if reason and not trusted
-                    else await self._evaluate_job(job, registration, bus, options)
-                )
-        return impacts
 
     @asynccontextmanager
     async def _open_bus(
@@ -217,23 +197,28 @@ class ImpactService:
         job: Job,
         registration: Registration,
         bus: AgentBus | None,
-        options: ImpactOptions,
+        progress: Progress,
+        *,
+        with_names: bool,
     ) -> JobImpact:
         try:
-            progress = options.progress_of(job.name)
             async with self.runner.open_context(
                 job.name, registration, progress, bus=bus
             ) as run:
                 impact = await compute_impact(
                     run,
                     plan_digest=canonical_digest(registration),
-                    with_names=options.with_names,
+                    with_names=with_names,
                 )
                 return shapes.make_job_impact(run, impact)
         except CloudforestError as error:
             waiting = await self._is_waiting_for_enrolment(registration, job.domain)
-            failed = job.enabled and not waiting
-            return replace(_make_unknown_impact(job, str(error)), failed=failed)
+            return JobImpact(
+                job=job.name,
+                enabled=job.enabled,
+                unknown=str(error),
+                failed=job.enabled and not waiting,
+            )
 
     async def _is_waiting_for_enrolment(
         self, registration: Registration, domain: str

@@ -32,7 +32,6 @@ from cloudforest.control_plane.api.http import (
     route,
     stream_json,
 )
-from cloudforest.control_plane.impact import ImpactOptions
 from cloudforest.control_plane.plane import ControlPlane
 from cloudforest.control_plane.stages import AllowRequest
 from cloudforest.hybrid.operators import require_role
@@ -150,11 +149,12 @@ async def stream_impact(call: Call) -> Response:
     registration = require_complete(await call.read(Registration, MAX_DATA_BYTES))
 
     async def work(send: LineSender) -> None:
-        options = ImpactOptions(
+        report = await call.plane.impacts.evaluate(
+            registration,
+            call.operator,
             with_names=with_names,
             progress_of=lambda job: report_progress(send, job=job),
         )
-        report = await call.plane.impacts.evaluate(registration, call.operator, options)
         send({"foreseen": report})
 
     return call.stream(work)
