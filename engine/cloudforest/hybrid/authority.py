@@ -5,9 +5,9 @@ Keys are files of mode 0600, never in the store.
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
@@ -22,7 +22,10 @@ from cloudforest.base.files import read_or_create, write_private_file
 AGENT_DAYS = 90
 SERVER_DAYS = 365
 CA_DAYS = 3650
-LOOPBACK = ("127.0.0.1", "localhost")
+LOOPBACK = (
+    x509.IPAddress(ip_address("127.0.0.1")),
+    x509.DNSName("localhost"),
+)
 
 _CLOCK_SKEW = timedelta(minutes=5)
 """How far the clock of an agent may be behind ours when it enrols."""
@@ -42,7 +45,9 @@ _CA_USAGE = x509.KeyUsage(
 
 def read_or_create_key(path: Path) -> ec.EllipticCurvePrivateKey:
     """Read the P-256 key in this file; create the file if it is missing."""
-    data = read_or_create(path, _new_key_pem)
+    data = read_or_create(
+        path, lambda: private_pem(ec.generate_private_key(ec.SECP256R1()))
+    )
     try:
         key = serialization.load_pem_private_key(data, password=None)
     except ValueError as error:
@@ -50,10 +55,6 @@ def read_or_create_key(path: Path) -> ec.EllipticCurvePrivateKey:
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise Misconfigured(f'The key in "{path}" is not on the curve P-256.')
     return key
-
-
-def _new_key_pem() -> bytes:
-    return private_pem(ec.generate_private_key(ec.SECP256R1()))
 
 
 def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
@@ -106,7 +107,7 @@ class CertificateAuthority:
             now=now,
             days=SERVER_DAYS,
             extensions=(
-                x509.SubjectAlternativeName([_general_name(each) for each in LOOPBACK]),
+                x509.SubjectAlternativeName(LOOPBACK),
                 x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]),
             ),
         )
@@ -125,16 +126,17 @@ class CertificateAuthority:
         days: int,
         extensions: tuple[x509.ExtensionType, ...],
     ) -> x509.Certificate:
-        builder = _certificate_builder(name, key, now=now, days=days).issuer_name(
-            self.certificate.subject
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(
+            self.key.public_key()
         )
-        builder = builder.add_extension(
-            x509.BasicConstraints(ca=False, path_length=None), critical=True
-        ).add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()),
-            critical=False,
+        builder = (
+            _certificate_builder(name, key, now=now, days=days)
+            .issuer_name(self.certificate.subject)
+            .add_extension(
+                x509.BasicConstraints(ca=False, path_length=None), critical=True
+            )
         )
-        for extension in extensions:
+        for extension in (issuer, *extensions):
             builder = builder.add_extension(extension, critical=False)
         return builder.sign(self.key, hashes.SHA256())
 
@@ -178,12 +180,6 @@ def _certificate_builder(
 
 def _x509_name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
-
-
-def _general_name(text: str) -> x509.GeneralName:
-    if text[0].isdigit():
-        return x509.IPAddress(ipaddress.ip_address(text))
-    return x509.DNSName(text)
 
 
 def _read_requested_key(csr: str) -> ec.EllipticCurvePublicKey:

@@ -213,7 +213,7 @@ async def test_keep_alives_without_pages_time_out(service, agent):
         await asyncio.Event().wait()
 
     await agent.listen(DOMAIN, stuck)
-    service._timeouts = replace(PATIENCE, idle=60, page=0.6)
+    service.timeouts = replace(PATIENCE, idle=60, page=0.6)
     answer = service.request_pages(request_for())
     await anext(answer)
     async with asyncio.timeout(30):
@@ -261,8 +261,8 @@ async def test_renewing_access_during_answers_loses_no_page(real_bus, service):
 async def test_answer_continues_after_the_server_was_killed(real_bus, service, agent):
     port, pid = real_bus.server.port, server_pid(real_bus.server)
     # nats-py waits two seconds between attempts, longer than the test's timeouts.
-    agent._settings = replace(PACE, give_up_after=30)
-    service._timeouts = replace(PATIENCE, idle=30, gap=30)
+    agent.settings = replace(PACE, give_up_after=30)
+    service.timeouts = replace(PATIENCE, idle=30, gap=30)
 
     async def steady(request: SyncRequest) -> AsyncIterator[Page]:
         for number in range(40):
@@ -338,7 +338,7 @@ async def test_server_moves_if_its_port_is_taken_while_it_runs(
             while server.port == port:
                 await asyncio.sleep(0.02)
             # As bootstrap would do.
-            await agent.connect(real_bus.access("a1", (DOMAIN,), key=agent._key))
+            await agent.connect(real_bus.access("a1", (DOMAIN,), key=agent.key))
             while not service._connection.connected:
                 await asyncio.sleep(0.02)
             assert (
