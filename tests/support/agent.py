@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cloudforest.adapters.bus.memory import MemoryBus, MemoryListener
+from tests.support.memory_bus import MemoryBus, MemoryListener
+
 from cloudforest.agent.bindings import HostBinding, make_host_binding
 from cloudforest.agent.service import (
     AgentService,

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from tests.support.memory_bus import MemoryBus
+
 from cloudforest.adapters.bus.agent import DeliverySettings, NatsListener
 from cloudforest.adapters.bus.credentials import BusAuthority, open_bus_authority
-from cloudforest.adapters.bus.memory import MemoryBus
 from cloudforest.adapters.bus.server import BusServer
 from cloudforest.adapters.bus.service import AnswerTimeouts, open_agent_bus
 from cloudforest.base.clock import system_clock

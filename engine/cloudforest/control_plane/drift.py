@@ -6,9 +6,9 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from cloudforest.adapters.bus.memory import MemoryBus
 from cloudforest.control_plane import shapes
 from cloudforest.control_plane.plane import ControlPlane
+from cloudforest.control_plane.preview import PreviewBus
 from cloudforest.model.identity import Operator, sees_values
 from cloudforest.model.registration import Registration
 from cloudforest.provisioning.drift import accept_observed, save_drifted, scan_drift
@@ -34,7 +34,7 @@ async def _scan_target(
     runner, checked = plane.runner, 0
     with runner.lock_jobs([job] if snapshot else []):
         async with (
-            runner.open_context(job, registration, bus=MemoryBus()) as run,
+            runner.open_context(job, registration, bus=PreviewBus()) as run,
             runner.locks.target_lock(run.job.target),
         ):
             async for batch in scan_drift(run):
