@@ -83,12 +83,7 @@ async def running_server(folder: Path) -> AsyncIterator[RealBus]:
 @asynccontextmanager
 async def nats_bus(folder: Path) -> AsyncIterator[Bus]:
     async with running_server(folder) as real, AsyncExitStack() as stack:
-        service = await open_agent_bus(
-            real.authority,
-            endpoint=real.server.endpoint,
-            clock=system_clock,
-            timeouts=PATIENCE,
-        )
+        service = await open_agent_bus(real.authority, real.server.endpoint, PATIENCE)
         stack.push_async_callback(service.close)
 
         async def agent(name: str, *domains: str) -> ListenerBus:

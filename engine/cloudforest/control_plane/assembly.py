@@ -82,9 +82,7 @@ async def _start_bus(
     server = BusServer(folder.bus, authority)
     stack.push_async_callback(server.stop)
     await server.start()
-    connection = await open_agent_bus(
-        authority, endpoint=server.endpoint, clock=system_clock
-    )
+    connection = await open_agent_bus(authority, server.endpoint)
     stack.push_async_callback(connection.close)
     server.on_endpoint_change = connection.set_endpoint
     return _ServiceBus(authority, server, connection, {"service bus": expires})
@@ -120,17 +118,25 @@ async def open_control_plane(
         registrations = SqlRegistrationStore(database)
         tree = folder.resolve_tree(options.tree)
         operators = Operators(identities, system_clock)
+        notices = NoticeService(
+            registrations,
+            identities,
+            provisioning,
+            SqlNoticeStore(database),
+            lambda mail: _open_mailer(mail, tree),
+            system_clock,
+            bus.certificates,
+        )
         runner = JobRunner(
             registrations,
             provisioning,
             bus.connection and TroubleReportingBus(bus.connection, identities),
             TargetOpener(f"{url}/scim/v2", directory_token, tree),
             system_clock,
+            notices.after_cycle,
         )
         plane = ControlPlane(
-            registrations=registrations,
             identities=identities,
-            provisioning=provisioning,
             enrolment=EnrolmentService(identities, authority, system_clock),
             bootstrapping=BootstrapService(
                 identities, registrations, authority, bus.grant_access, system_clock
@@ -140,15 +146,7 @@ async def open_control_plane(
             stage_decisions=StageDecisions(runner, operators),
             jobs=JobService(runner, operators, identities),
             impacts=ImpactService(runner, identities, options.tree),
-            notices=NoticeService(
-                registrations,
-                identities,
-                provisioning,
-                SqlNoticeStore(database),
-                lambda mail: _open_mailer(mail, tree),
-                system_clock,
-                bus.certificates,
-            ),
+            notices=notices,
             clock=system_clock,
         )
         stack.push_async_callback(plane.close)

@@ -87,10 +87,9 @@ async def repair_drift(
             return {"checked": checked, "repaired": 0, "cycle": None}
         # Nothing is awaited in between, so no other cycle of the job can start first.
         cycle = await plane.runner.run_cycle(job, registration)
-        plane.notices.after_cycle()
-        repaired = await plane.provisioning.count_written(cycle.id, snapshot)
+        repaired = await plane.runner.store.count_written(cycle.id, snapshot)
     finally:
-        await plane.provisioning.clear_snapshot(snapshot)
+        await plane.runner.store.clear_snapshot(snapshot)
     return {
         "checked": checked,
         "repaired": repaired,

@@ -133,7 +133,7 @@ class ImpactService:
         An operator who may not register it must not have it read with secrets either:
         an unregistered reference would be resolved here and sent to its target.
         """
-        _, registered = await self.runner.registrations.load_registration()
+        registered = await self.runner.read_registration()
         consequences = [
             await self._count_orphans(each)
             for each in find_orphans(registered, registration)
@@ -160,7 +160,7 @@ class ImpactService:
         self, registration: Registration, operator: Operator, job: str, lookup: Lookup
     ) -> dict[str, Any]:
         """Explain an object as the next cycle would; permissions as in `evaluate`."""
-        _, registered = await self.runner.registrations.load_registration()
+        registered = await self.runner.read_registration()
         kept = with_former_names(registered, registration)
         trusted = has_permission(operator.role, "apply")
         renamed = _find_renamed_jobs(registered, registration)

@@ -149,10 +149,9 @@ class JobService:
         async with self.runner.open_context(job) as context:
             return await provision_on_demand(context, lookup, self.runner.locks)
 
-    async def status(
-        self, registration: Registration | None, scheduler: Scheduler | None
-    ) -> dict[str, Any]:
+    async def status(self, scheduler: Scheduler | None) -> dict[str, Any]:
         """Return the documented status; next cycles are known only with a scheduler."""
+        registration = await self.runner.read_registration()
         now = self.runner.clock()
         agents = select_listed(await self.identities.list_agents(), now)
         return {

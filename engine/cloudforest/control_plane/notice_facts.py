@@ -37,32 +37,30 @@ class UnknownCondition:
     name: str
 
 
-@dataclass(frozen=True)
-class ActiveNotices:
-    notices: tuple[ActiveNotice, ...]
-    unknown: frozenset[tuple[NoticeKind, str]]
-
-    def select_unsent(self, sent: frozenset[Occurrence]) -> list[ActiveNotice]:
-        return [each for each in self.notices if each.occurrences - sent]
-
-    def select_ended(self, sent: frozenset[Occurrence]) -> frozenset[Occurrence]:
-        """Return what was sent and has ended, so that a return is sent again."""
-        active = {one for each in self.notices for one in each.occurrences}
-        return frozenset(
-            each for each in sent - active if (each.kind, each.name) not in self.unknown
-        )
+Condition = ActiveNotice | UnknownCondition
 
 
-def collect_active_notices(
-    conditions: Iterable[ActiveNotice | UnknownCondition],
-) -> ActiveNotices:
-    notices, unknown = list[ActiveNotice](), set[tuple[NoticeKind, str]]()
-    for each in conditions:
+def select_unsent(
+    found: Iterable[Condition], sent: frozenset[Occurrence]
+) -> list[ActiveNotice]:
+    return [
+        each
+        for each in found
+        if isinstance(each, ActiveNotice) and each.occurrences - sent
+    ]
+
+
+def select_ended(
+    found: Iterable[Condition], sent: frozenset[Occurrence]
+) -> frozenset[Occurrence]:
+    """Return what was sent and has ended, so that a return is sent again."""
+    unknown, ended = set[tuple[str, str]](), set(sent)
+    for each in found:
         if isinstance(each, ActiveNotice):
-            notices.append(each)
+            ended -= each.occurrences
         else:
             unknown.add((each.kind, each.name))
-    return ActiveNotices(tuple(notices), frozenset(unknown))
+    return frozenset(each for each in ended if (each.kind, each.name) not in unknown)
 
 
 def format_utc(time: datetime | None) -> str:
@@ -103,7 +101,7 @@ class AgentContact:
 
 def find_agent_notices(
     agent: AgentRecord, registration: Registration, contact: AgentContact
-) -> Iterator[ActiveNotice | UnknownCondition]:
+) -> Iterator[Condition]:
     """Yield notices for the tenant and the jobs that the agent reads for."""
     now, tenant = contact.now, registration.tenant
     jobs = [each for each in registration.jobs if each.domain in agent.domains]
@@ -261,7 +259,7 @@ def _make_quarantine_notice(
 
 def find_job_notices(
     job: Job, tenant: Tenant, facts: JobNoticeFacts, now: datetime
-) -> Iterator[ActiveNotice | UnknownCondition]:
+) -> Iterator[Condition]:
     recipients = job.notify or tenant.notify
     if facts.quarantine is not None:
         yield ActiveNotice(

@@ -15,14 +15,14 @@ from cloudforest.base.errors import CloudforestError, CredentialRejected, Reject
 from cloudforest.base.logs import write_bug_report
 from cloudforest.control_plane.notice_facts import (
     ActiveNotice,
-    ActiveNotices,
     AgentContact,
+    Condition,
     JobNoticeFacts,
-    UnknownCondition,
-    collect_active_notices,
     find_agent_notices,
     find_certificate_notices,
     find_job_notices,
+    select_ended,
+    select_unsent,
 )
 from cloudforest.model.ports.identity import IdentityStore, RegistrationStore
 from cloudforest.model.ports.notices import Mailer, NoticeStore
@@ -132,20 +132,20 @@ class NoticeService:
         _, registration = await self.registrations.load_registration()
         if registration is None:
             return
-        active = await self._find_active_notices(registration)
+        found = await self._find_conditions(registration)
         sent = await self.store.list_notified()
-        await self.store.clear_notified(active.select_ended(sent))
+        await self.store.clear_notified(select_ended(found, sent))
         mail = registration.tenant.mail
         if mail is not None:
-            await self._send_all(mail, active.select_unsent(sent))
+            await self._send_all(mail, select_unsent(found, sent))
 
-    async def _find_active_notices(self, registration: Registration) -> ActiveNotices:
+    async def _find_conditions(self, registration: Registration) -> list[Condition]:
         cycles = await self.provisioning.load_last_cycles()
         agents = await self.identities.list_agents()
         stages = await self.provisioning.list_stages()
         states = await self.provisioning.load_job_states()
         now, tenant = self.clock(), registration.tenant
-        found: list[ActiveNotice | UnknownCondition] = []
+        found: list[Condition] = []
         for job in registration.jobs:
             state = states.get(job.name)
             quarantine = state.quarantine if state else None
@@ -159,7 +159,7 @@ class NoticeService:
         for agent in agents:
             found += find_agent_notices(agent, registration, contact)
         found += find_certificate_notices(self.certificates, tenant, now)
-        return collect_active_notices(found)
+        return found
 
     async def _send_all(self, mail: Mail, notices: list[ActiveNotice]) -> None:
         """Send one by one; stop when the server would accept no more."""

@@ -14,7 +14,6 @@ import structlog
 from cloudforest.base.clock import Clock
 from cloudforest.base.errors import CloudforestError, Unavailable
 from cloudforest.base.logs import write_bug_report
-from cloudforest.control_plane import shapes
 from cloudforest.control_plane.impact import ImpactService
 from cloudforest.control_plane.jobs import JobService
 from cloudforest.control_plane.notices import NoticeService
@@ -23,13 +22,10 @@ from cloudforest.control_plane.stages import StageDecisions
 from cloudforest.hybrid.bootstrap import BootstrapService
 from cloudforest.hybrid.enrolment import EnrolmentService
 from cloudforest.hybrid.operators import Operators
-from cloudforest.model.cycles import Cycle
 from cloudforest.model.identity import Operator
-from cloudforest.model.ports.identity import IdentityStore, RegistrationStore
-from cloudforest.model.ports.store import ProvisioningStore
+from cloudforest.model.ports.identity import IdentityStore
 from cloudforest.model.registration import Registration
 from cloudforest.model.renames import list_jobs_to_lock
-from cloudforest.provisioning.run import Progress, ignore_progress
 from cloudforest.provisioning.scheduler import Retention, Scheduler
 
 _AGENT_TIMEOUT_SECONDS = 30.0
@@ -44,9 +40,7 @@ log = structlog.get_logger()
 class ControlPlane:
     """The services of a control plane."""
 
-    registrations: RegistrationStore
     identities: IdentityStore
-    provisioning: ProvisioningStore
     enrolment: EnrolmentService
     bootstrapping: BootstrapService
     operators: Operators
@@ -69,11 +63,11 @@ class ControlPlane:
         operator: Operator,
         detail: str = "",
     ) -> int:
-        _, registered = await self.registrations.load_registration()
+        registered = await self.runner.read_registration()
         # A cycle locks its job right after it has read the registration. So either it
         # reads the new one, or its lock is seen here.
         with self.runner.lock_jobs(list_jobs_to_lock(registered, registration)):
-            return await self.registrations.register(
+            return await self.runner.registrations.register(
                 registration,
                 base=base,
                 operator=operator.name,
@@ -111,21 +105,6 @@ class ControlPlane:
 
     # --- jobs ------------------------------------------------------------------------
 
-    async def list_jobs(self) -> list[dict[str, Any]]:
-        return shapes.shape_jobs(await self._read_registration())
-
-    async def run_job(self, name: str, progress: Progress) -> dict[str, Any]:
-        """Run one cycle now; return its documented JSON."""
-        registration = await self.runner.require_registration()
-        return shapes.shape_cycle(await self._run_cycle(name, registration, progress))
-
-    async def _run_cycle(
-        self, name: str, registration: Registration, progress: Progress
-    ) -> Cycle:
-        cycle = await self.runner.run_cycle(name, registration, progress)
-        self.notices.after_cycle()
-        return cycle
-
     @asynccontextmanager
     async def run_scheduler(self) -> AsyncIterator[None]:
         """Run every job at its interval while the context is open.
@@ -133,7 +112,7 @@ class ControlPlane:
         A bug in one of the services ends the context, so that the command fails
         instead of serving without that service.
         """
-        read = self._read_registration
+        read = self.runner.read_registration
         self.scheduler = Scheduler(
             read_registration=read,
             read_holds=self.jobs.read_holds,
@@ -141,7 +120,7 @@ class ControlPlane:
             clock=self.clock,
         )
         hints = self.runner.require_bus().receive_hints
-        retention = Retention(read, self.provisioning, self.clock)
+        retention = Retention(read, self.runner.store, self.clock)
         scheduling = (self.scheduler.serve(), self.scheduler.receive_hints(hints))
         services = (*scheduling, retention.serve(), self.notices.serve())
         async with asyncio.TaskGroup() as group:
@@ -153,12 +132,9 @@ class ControlPlane:
                 for task in tasks:
                     task.cancel()
 
-    async def _read_registration(self) -> Registration | None:
-        return (await self.registrations.load_registration())[1]
-
     async def _run_scheduled_cycle(self, name: str, registration: Registration) -> None:
         try:
-            cycle = await self._run_cycle(name, registration, ignore_progress)
+            cycle = await self.runner.run_cycle(name, registration)
         except CloudforestError as error:
             log.warning("cycle did not start", job=name, reason=str(error))
         except Exception as error:  # noqa: BLE001 - a bug in one job stops no other
@@ -178,7 +154,3 @@ class ControlPlane:
         for task in tuple(self._background_tasks):
             task.cancel()
         await asyncio.gather(*self._background_tasks, return_exceptions=True)
-
-    async def status(self) -> dict[str, Any]:
-        registration = await self._read_registration()
-        return await self.jobs.status(registration, self.scheduler)

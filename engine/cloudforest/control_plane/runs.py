@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,11 +91,15 @@ class JobRunner:
     bus: AgentBus | None
     targets: TargetOpener
     clock: Clock
+    after_cycle: Callable[[], None] = lambda: None
     locks: JobLocks = field(default_factory=JobLocks)
+
+    async def read_registration(self) -> Registration | None:
+        return (await self.registrations.load_registration())[1]
 
     async def require_registration(self) -> Registration:
         """Return the registration; raise Unavailable before the first `apply`."""
-        _, registration = await self.registrations.load_registration()
+        registration = await self.read_registration()
         if registration is None:
             raise Unavailable("Nothing is registered yet. Run `cloudforest apply`.")
         return registration
@@ -151,10 +155,11 @@ class JobRunner:
     async def run_cycle(
         self,
         name: str,
-        registration: Registration,
+        registration: Registration | None = None,
         progress: Progress = ignore_progress,
     ) -> Cycle:
         """Run one cycle; record one that cannot start as failed."""
+        registration = registration or await self.require_registration()
         self.require_bus()
         job, _, _ = get_registered_job(registration, name)
         async with AsyncExitStack() as stack:
@@ -163,7 +168,10 @@ class JobRunner:
                     self.open_context(name, registration, progress)
                 )
             except CloudforestError as error:
-                return await record_failure(
+                cycle = await record_failure(
                     job, registration, error, store=self.store, clock=self.clock
                 )
-            return await run_cycle(context, registration, self.locks)
+            else:
+                cycle = await run_cycle(context, registration, self.locks)
+        self.after_cycle()
+        return cycle

@@ -37,7 +37,6 @@ from cloudforest.adapters.bus.protocol import (
     request_subject,
 )
 from cloudforest.adapters.bus.service import NatsAgentBus, open_agent_bus
-from cloudforest.base.clock import system_clock
 from cloudforest.base.errors import Unavailable
 from cloudforest.base.nkey import new_user_key
 from cloudforest.model.identity import BusAccess
@@ -46,12 +45,7 @@ from cloudforest.model.messages import Page, SyncRequest
 
 @pytest.fixture
 async def service(real_bus) -> AsyncIterator[NatsAgentBus]:
-    bus = await open_agent_bus(
-        real_bus.authority,
-        endpoint=real_bus.server.endpoint,
-        clock=system_clock,
-        timeouts=PATIENCE,
-    )
+    bus = await open_agent_bus(real_bus.authority, real_bus.server.endpoint, PATIENCE)
     yield bus
     await bus.close()
 

@@ -74,13 +74,8 @@ class BusServer:
     @property
     def port(self) -> int | None:
         """The port chosen at the first start; None before."""
-        if not self._port_file.exists():
-            return None
-        return int(read_bounded(self._port_file))
-
-    @property
-    def _port_file(self) -> Path:
-        return self.folder / "port"
+        file = self.folder / "port"
+        return int(read_bounded(file)) if file.exists() else None
 
     async def start(self) -> None:
         """Return when the server is ready; raise Unavailable if it does not start."""
@@ -117,12 +112,17 @@ class BusServer:
     async def _launch(self) -> asyncio.subprocess.Process:
         kept = self.port
         # Our previous server may need a moment to die; another program stays.
-        for port in (*[kept] * _PORT_TAKEN_TRIES, None):
-            child = await self._spawn(port)
+        for wanted in (*[kept] * _PORT_TAKEN_TRIES, None):
+            child = await self._spawn(wanted)
             if await self._wait_until_started(child):
-                self._report_port_change(kept)
+                if kept not in {None, self.port}:
+                    log.warning(
+                        "bus moved: its port was taken", port=self.port, before=kept
+                    )
+                    if self.on_endpoint_change is not None:
+                        self.on_endpoint_change(self.endpoint)
                 return child
-            if not self._is_port_taken():
+            if not any(_PORT_TAKEN in line for line in self._last_lines):
                 break
             await asyncio.sleep(_PORT_TAKEN_PAUSE)
         last = self._last_lines[-1] if self._last_lines else "no output"
@@ -138,12 +138,6 @@ class BusServer:
             if not started:
                 await end_process(child, seconds=0)
         return started
-
-    def _report_port_change(self, before: int | None) -> None:
-        if before not in {None, self.port}:
-            log.warning("bus moved: its port was taken", port=self.port, before=before)
-            if self.on_endpoint_change is not None:
-                self.on_endpoint_change(self.endpoint)
 
     def _write_config(self, port: int | None) -> Path:
         now, authority = system_clock(), self.authority
@@ -187,14 +181,11 @@ tls {{
             self._last_lines.append(line)
             if _LISTENING in line:
                 port = line.rsplit(":", 1)[-1]
-                write_private_file(self._port_file, port.encode())
+                write_private_file(self.folder / "port", port.encode())
             ready = ready or _READY in line
             if ready and self.port is not None:
                 return True
         return False
-
-    def _is_port_taken(self) -> bool:
-        return any(_PORT_TAKEN in line for line in self._last_lines)
 
 
 def find_nats_server() -> str:

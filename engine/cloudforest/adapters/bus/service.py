@@ -16,7 +16,7 @@ from nats.aio.msg import Msg
 from cloudforest.adapters.bus import protocol
 from cloudforest.adapters.bus.connection import NatsConnection
 from cloudforest.adapters.bus.credentials import BusAuthority, BusEndpoint
-from cloudforest.base.clock import Clock
+from cloudforest.base.clock import system_clock
 from cloudforest.base.errors import Interrupted, Unavailable
 from cloudforest.base.nkey import new_user_key
 from cloudforest.model.messages import Page, SyncRequest, encode_request
@@ -222,16 +222,14 @@ class NatsAgentBus:
 
 async def open_agent_bus(
     authority: BusAuthority,
-    *,
     endpoint: BusEndpoint,
-    clock: Clock,
-    timeouts: AnswerTimeouts | None = None,
+    timeouts: AnswerTimeouts = AnswerTimeouts(),
 ) -> NatsAgentBus:
     """Connect as the service; its key lives in memory only."""
     key = new_user_key()
     access = authority.mint_service_access(
-        key.public_key, endpoint=endpoint, now=clock()
+        key.public_key, endpoint=endpoint, now=system_clock()
     )
     connection = NatsConnection("provisioning service", key, access)
     await connection.open()
-    return NatsAgentBus(connection, timeouts or AnswerTimeouts())
+    return NatsAgentBus(connection, timeouts)

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 from cloudforest.base.errors import CloudforestError, Misconfigured
 from cloudforest.base.files import MAX_DATA_BYTES
 from cloudforest.base.values import Value
-from cloudforest.control_plane import drift
+from cloudforest.control_plane import drift, shapes
 from cloudforest.control_plane.api.http import (
     BugReportMiddleware,
     Call,
@@ -83,7 +83,7 @@ def _parse_revision(etag: str) -> int:
 
 
 async def get_registration(call: Call) -> Any:
-    store = call.plane.registrations
+    store = call.plane.runner.registrations
     if "revision" in call.request.query_params:
         return await store.load_revision(_parse_revision(call.query("revision")))
     revision, registration = await store.load_registration()
@@ -178,12 +178,15 @@ async def bootstrap_agent(request: Request) -> Response:
 
 
 async def list_jobs(call: Call) -> Any:
-    return await call.plane.list_jobs()
+    return shapes.shape_jobs(await call.plane.runner.read_registration())
 
 
 async def run_job(call: Call) -> Response:
     async def work(send: LineSender) -> None:
-        send({"cycle": await call.plane.run_job(call.name, report_progress(send))})
+        cycle = await call.plane.runner.run_cycle(
+            call.name, progress=report_progress(send)
+        )
+        send({"cycle": shapes.shape_cycle(cycle)})
 
     return call.stream(work)
 
@@ -285,7 +288,7 @@ async def discard_stage(call: Call) -> Any:
 
 
 async def get_status(call: Call) -> Any:
-    return await call.plane.status()
+    return await call.plane.jobs.status(call.plane.scheduler)
 
 
 def shape_log_entry(entry: LogEntry) -> dict[str, Any]:
@@ -325,7 +328,7 @@ async def stream_logs(call: Call) -> Response:
         raise Misconfigured(f"Invalid log query: {error}.") from error
     visible = sees_values(call.operator.role)
     shape = shape_log_entry if visible else shape_redacted_log_entry
-    return stream_json(_read_log(call.plane.provisioning, query, after, shape))
+    return stream_json(_read_log(call.plane.runner.store, query, after, shape))
 
 
 async def list_audit(call: Call) -> Any:
