@@ -67,17 +67,18 @@ def format_utc(time: datetime | None) -> str:
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if time else "never"
 
 
-def _make_notice(
+def _report(  # noqa: PLR0913 - the parts of a mail
     tenant: Tenant,
     now: datetime,
+    recipients: tuple[str, ...],
+    *occurrences: Occurrence,
     headline: str,
     explanation: str,
-    *,
     facts: Mapping[str, str],
     steps: Mapping[str, str],
-) -> Notice:
-    """Return a notice; `steps` maps commands to their purpose."""
-    return Notice(
+) -> ActiveNotice:
+    """Return a notice of these occurrences; `steps` maps commands to their purpose."""
+    notice = Notice(
         tenant=tenant.name,
         time=now,
         headline=headline,
@@ -85,6 +86,7 @@ def _make_notice(
         facts=tuple(Fact(name=name, value=value) for name, value in facts.items()),
         steps=tuple(Step(command=each, purpose=why) for each, why in steps.items()),
     )
+    return ActiveNotice(notice, frozenset(occurrences), recipients)
 
 
 @dataclass(frozen=True)
@@ -108,59 +110,56 @@ def find_agent_notices(
     addresses = [*tenant.notify, *(to for each in jobs for to in each.notify)]
     recipients = tuple(dict.fromkeys(addresses))
     if agent_state(agent, now) == "inactive":
-        notice = _make_notice(
-            tenant,
-            now,
-            f"Agent {agent.name} is inactive",
-            "It has not bootstrapped for more than an hour. Until it is back, jobs "
-            "fail if no other agent reads their domain. Nobody loses access because "
-            "of it.",
-            facts={
-                "Agent": agent.name,
-                "Last bootstrap": format_utc(agent.last_bootstrap),
-                "Domains": ", ".join(agent.domains),
-                "Jobs": ", ".join(each.name for each in jobs) or "none",
-            },
-            steps={
-                "cloudforest agent status": (
-                    "Shows all agents and their last bootstrap."
-                ),
-                f"cloudforest agent run {agent.name} --control URL": (
-                    "Starts it again, on its host; `up` starts local agents."
-                ),
-            },
-        )
-        occurrence = Occurrence(kind="agent-inactive", name=agent.name)
         yield (
-            ActiveNotice(notice, frozenset({occurrence}), recipients)
+            _report(
+                tenant,
+                now,
+                recipients,
+                Occurrence(kind="agent-inactive", name=agent.name),
+                headline=f"Agent {agent.name} is inactive",
+                explanation="It has not bootstrapped for more than an hour. Until it "
+                "is back, jobs fail if no other agent reads their domain. Nobody "
+                "loses access because of it.",
+                facts={
+                    "Agent": agent.name,
+                    "Last bootstrap": format_utc(agent.last_bootstrap),
+                    "Domains": ", ".join(agent.domains),
+                    "Jobs": ", ".join(each.name for each in jobs) or "none",
+                },
+                steps={
+                    "cloudforest agent status": "Shows all agents and their last "
+                    "bootstrap.",
+                    f"cloudforest agent run {agent.name} --control URL": "Starts it "
+                    "again, on its host; `up` starts local agents.",
+                },
+            )
             if contact.is_long_enough()
             else UnknownCondition("agent-inactive", agent.name)
         )
     ends = agent.certificate_expires
     if ends is not None and ends - now <= CERTIFICATE_WARNING_TIME:
-        notice = _make_notice(
+        yield _report(
             tenant,
             now,
-            _certificate_headline(f"agent {agent.name}", ends),
-            "An agent renews its certificate when a third of its lifetime is left. "
-            "This renewal has failed. After the expiry, the agent cannot bootstrap "
-            "and must be enrolled again.",
+            recipients,
+            _certificate_occurrence(agent.name, ends),
+            headline=_certificate_headline(f"agent {agent.name}", ends),
+            explanation="An agent renews its certificate when a third of its lifetime "
+            "is left. This renewal has failed. After the expiry, the agent cannot "
+            "bootstrap and must be enrolled again.",
             facts={
                 "Agent": agent.name,
                 "Expires": format_utc(ends),
                 "Last bootstrap": format_utc(agent.last_bootstrap),
             },
             steps={
-                "cloudforest agent status": (
-                    "Shows whether it is active. If so, its log says what fails."
-                ),
-                f"cloudforest agent token {agent.name}": (
-                    "Makes a token to enrol it again, on its host: "
-                    f"`cloudforest agent run {agent.name} --control URL --token-stdin`."
-                ),
+                "cloudforest agent status": "Shows whether it is active. If so, its "
+                "log says what fails.",
+                f"cloudforest agent token {agent.name}": "Makes a token to enrol it "
+                "again, on its host: "
+                f"`cloudforest agent run {agent.name} --control URL --token-stdin`.",
             },
         )
-        yield _report_certificate(agent.name, ends, notice, recipients)
 
 
 def find_certificate_notices(
@@ -169,31 +168,28 @@ def find_certificate_notices(
     """Yield notices of the control plane's own certificates, by their purpose."""
     for name, ends in certificates.items():
         if ends - now <= CERTIFICATE_WARNING_TIME:
-            notice = _make_notice(
+            yield _report(
                 tenant,
                 now,
-                _certificate_headline(f"the {name}", ends),
-                "After the expiry, no agent can be asked. The control plane makes a "
-                "new certificate each time it starts.",
+                tenant.notify,
+                _certificate_occurrence(name, ends),
+                headline=_certificate_headline(f"the {name}", ends),
+                explanation="After the expiry, no agent can be asked. The control "
+                "plane makes a new certificate each time it starts.",
                 facts={"Expires": format_utc(ends)},
                 steps={
-                    "cloudforest serve": (
-                        "Stop the control plane and start it again with this command."
-                    )
+                    "cloudforest serve": "Stop the control plane and start it again "
+                    "with this command."
                 },
             )
-            yield _report_certificate(name, ends, notice, tenant.notify)
 
 
 def _certificate_headline(owner: str, ends: datetime) -> str:
     return f"The certificate of {owner} expires on {ends:%Y-%m-%d}"
 
 
-def _report_certificate(
-    name: str, ends: datetime, notice: Notice, recipients: tuple[str, ...]
-) -> ActiveNotice:
-    occurrence = Occurrence(kind="certificate", name=name, detail=ends.isoformat())
-    return ActiveNotice(notice, frozenset({occurrence}), recipients)
+def _certificate_occurrence(name: str, ends: datetime) -> Occurrence:
+    return Occurrence(kind="certificate", name=name, detail=ends.isoformat())
 
 
 @dataclass(frozen=True)
@@ -208,74 +204,56 @@ class JobNoticeFacts:
     quarantine: str | None = None
 
 
-def _make_guard_notice(
-    job: Job, tenant: Tenant, cycle: Cycle, stages: tuple[Stage, ...], now: datetime
-) -> Notice:
-    return _make_notice(
-        tenant,
-        now,
-        f"Job {job.name} is blocked by a guard",
-        "Its last cycle would have exceeded a limit of its guard. None of these "
-        "effects was written; everything else was. They wait until an operator "
-        "allows or discards them, or until they are no longer needed.",
-        facts={
-            "Job": job.name,
-            "Target": job.target,
-            "Cycle": format_utc(cycle.started),
-            "Staged effects": str(cycle.counts.staged),
-            **{
-                each.guard: f"{each.waiting} staged; the limit is {each.limit}"
-                for each in stages
-            },
-        },
-        steps={
-            f"cloudforest job staged {job.name}": (
-                "Shows what waits, why, and the command that allows it."
-            )
-        },
-    )
-
-
-def _make_quarantine_notice(
-    job: Job, tenant: Tenant, reason: str, now: datetime
-) -> Notice:
-    return _make_notice(
-        tenant,
-        now,
-        f"Job {job.name} is in quarantine",
-        "Too many of its writes or cycles fail, so it runs less often until a "
-        "cycle succeeds.",
-        facts={"Job": job.name, "Target": job.target, "Reason": reason},
-        steps={
-            f"cloudforest logs --job {job.name}": (
-                "Shows what failed, object by object."
-            ),
-            f"cloudforest job run {job.name}": (
-                "Runs a cycle now, once the cause is fixed."
-            ),
-        },
-    )
-
-
 def find_job_notices(
     job: Job, tenant: Tenant, facts: JobNoticeFacts, now: datetime
 ) -> Iterator[Condition]:
     recipients = job.notify or tenant.notify
     if facts.quarantine is not None:
-        yield ActiveNotice(
-            _make_quarantine_notice(job, tenant, facts.quarantine, now),
-            frozenset({Occurrence(kind="quarantine", name=job.name)}),
+        yield _report(
+            tenant,
+            now,
             recipients,
+            Occurrence(kind="quarantine", name=job.name),
+            headline=f"Job {job.name} is in quarantine",
+            explanation="Too many of its writes or cycles fail, so it runs less often "
+            "until a cycle succeeds.",
+            facts={"Job": job.name, "Target": job.target, "Reason": facts.quarantine},
+            steps={
+                f"cloudforest logs --job {job.name}": "Shows what failed, object by "
+                "object.",
+                f"cloudforest job run {job.name}": "Runs a cycle now, once the cause "
+                "is fixed.",
+            },
         )
     # A failed or running cycle does not show what the guards hold back.
     if facts.cycle is None or facts.cycle.state in {"failed", "running"}:
         yield UnknownCondition("guard", job.name)
     elif facts.cycle.state == "blocked":
-        guards = [each.guard for each in facts.stages] or [""]
-        yield ActiveNotice(
-            _make_guard_notice(job, tenant, facts.cycle, facts.stages, now),
-            frozenset(
-                Occurrence(kind="guard", name=job.name, detail=each) for each in guards
-            ),
+        guards = {
+            each.guard: f"{each.waiting} staged; the limit is {each.limit}"
+            for each in facts.stages
+        }
+        yield _report(
+            tenant,
+            now,
             recipients,
+            *(
+                Occurrence(kind="guard", name=job.name, detail=each)
+                for each in guards or [""]
+            ),
+            headline=f"Job {job.name} is blocked by a guard",
+            explanation="Its last cycle would have exceeded a limit of its guard. None "
+            "of these effects was written; everything else was. They wait until an "
+            "operator allows or discards them, or until they are no longer needed.",
+            facts={
+                "Job": job.name,
+                "Target": job.target,
+                "Cycle": format_utc(facts.cycle.started),
+                "Staged effects": str(facts.cycle.counts.staged),
+                **guards,
+            },
+            steps={
+                f"cloudforest job staged {job.name}": "Shows what waits, why, and the "
+                "command that allows it."
+            },
         )
