@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tests.support.clock import ManualClock
+from tests.support.memory_bus import MemoryBus, MemoryListener
 
-from cloudforest.adapters.bus.memory import MemoryBus, MemoryListener
 from cloudforest.agent.bindings import HostBinding, make_host_binding
 from cloudforest.agent.domains import ServedDomains
 from cloudforest.agent.service import AgentService

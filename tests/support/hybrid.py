@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from tests.support.clock import ManualClock
 
-from cloudforest.hybrid.authority import CertificateAuthority, new_authority
+from cloudforest.hybrid.authority import CertificateAuthority, open_authority
 from cloudforest.hybrid.bootstrap import BootstrapService
 from cloudforest.hybrid.enrolment import EnrolmentService
 from cloudforest.hybrid.operators import Operators
@@ -132,6 +134,11 @@ def tree(**agents: tuple[str, ...]) -> Registration:
             for name, served in agents.items()
         ),
     )
+
+
+def new_authority(now: datetime) -> CertificateAuthority:
+    with tempfile.TemporaryDirectory() as keys:
+        return open_authority(Path(keys), now)
 
 
 def with_an_agent() -> Hybrid:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
 from functools import partial
@@ -13,7 +12,7 @@ from typing import Annotated
 import typer
 
 from cloudforest.adapters.bus.agent import NatsListener
-from cloudforest.adapters.control.http import AgentControlPlaneClient
+from cloudforest.adapters.control import AgentControlPlaneClient
 from cloudforest.agent.answer import Responder
 from cloudforest.agent.bindings import load_host_bindings
 from cloudforest.agent.domains import ServedDomains
@@ -106,7 +105,7 @@ def _make_service(
         load_bindings=lambda: load_host_bindings(folder.bindings),
         domains=ServedDomains(
             bus,
-            open_directory=partial(open_directory, environment=os.environ),
+            open_directory=open_directory,
             answerer_factory=partial(Responder, identity.id, page_bytes=PAGE_BYTES),
             clock=system_clock,
         ),

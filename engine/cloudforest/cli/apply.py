@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from msgspec.structs import replace
 
-from cloudforest.adapters.control.client import ControlPlaneClient, CurrentRegistration
+from cloudforest.adapters.control import ControlPlaneClient, CurrentRegistration
 from cloudforest.base.errors import Refused, Stale
 from cloudforest.base.values import canonical_digest, format_count
 from cloudforest.cli import plan, terminal

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cloudforest.adapters.control.client import ControlPlaneClient
+from cloudforest.adapters.control import ControlPlaneClient
 from cloudforest.base.errors import Misconfigured
 from cloudforest.base.files import read_bounded
 from cloudforest.base.secrets import Secret, read_secret
@@ -43,28 +42,18 @@ async def connect_to_tree(
 
 
 def _read_service_token(compiled: CompiledTree, service: Service) -> Secret | None:
-    if service.token is None:
-        return None
-    return read_secret(
-        env=service.token.env,
-        file=service.token.file,
-        environment=os.environ,
-        folder=compiled.folder,
-    )
+    return read_secret(service.token, compiled.folder) if service.token else None
 
 
 def host_for_tree(
     compiled: CompiledTree, folder: StateFolder, *, bus: bool = True
 ) -> AbstractAsyncContextManager[HostedControlPlane]:
     """Host the control plane of a tree; its modules take a while to load."""
-    from cloudforest.control_plane.host import HostOptions, host_control_plane  # noqa: PLC0415
-    from cloudforest.control_plane.preview import LocalPreviews  # noqa: PLC0415
+    from cloudforest.control_plane.assembly import HostOptions  # noqa: PLC0415
+    from cloudforest.control_plane.host import host_control_plane  # noqa: PLC0415
 
     tree = compiled.folder.absolute()
-    previews = LocalPreviews(tree, os.environ)
-    return host_control_plane(
-        folder, HostOptions(bus=bus, previews=previews, tree=tree)
-    )
+    return host_control_plane(folder, HostOptions(bus=bus, tree=tree))
 
 
 @asynccontextmanager
@@ -97,7 +86,8 @@ async def connect_to_state(
 def _host_state(
     folder: StateFolder, *, bus: bool
 ) -> AbstractAsyncContextManager[HostedControlPlane]:
-    from cloudforest.control_plane.host import HostOptions, host_control_plane  # noqa: PLC0415
+    from cloudforest.control_plane.assembly import HostOptions  # noqa: PLC0415
+    from cloudforest.control_plane.host import host_control_plane  # noqa: PLC0415
 
     return host_control_plane(folder, HostOptions(bus=bus))
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cloudforest.adapters.control.client import ControlPlaneClient
+from cloudforest.adapters.control import ControlPlaneClient
 from cloudforest.base.errors import CloudforestError
 from cloudforest.cli import terminal
 from cloudforest.cli.boundary import ExitCode, pick_exit_code

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cloudforest.adapters.control.client import ControlPlaneClient
+from cloudforest.adapters.control import ControlPlaneClient
 from cloudforest.base.clock import system_clock
 from cloudforest.base.errors import Refused
 from cloudforest.base.files import write_new_file

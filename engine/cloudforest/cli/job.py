@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cloudforest.adapters.control.client import ControlPlaneClient
+from cloudforest.adapters.control import ControlPlaneClient
 from cloudforest.base.values import format_count
 from cloudforest.cli.boundary import ExitCode
 from cloudforest.cli.connection import connect_to_state

@@ -14,7 +14,7 @@ from typing import Self
 
 import structlog
 
-from cloudforest.adapters.control.client import ControlPlaneClient
+from cloudforest.adapters.control import ControlPlaneClient
 from cloudforest.agent.bindings import (
     HostBinding,
     HostBindings,

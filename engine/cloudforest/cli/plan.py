@@ -14,7 +14,7 @@ import typer
 from msgspec.structs import replace
 from rich.text import Text
 
-from cloudforest.adapters.control.client import ControlPlaneClient
+from cloudforest.adapters.control import ControlPlaneClient
 from cloudforest.base.errors import Interrupted
 from cloudforest.cli import terminal
 from cloudforest.cli.boundary import ExitCode, pick_exit_code

@@ -17,9 +17,9 @@ from cloudforest.cli.options import (
     report_as_usage_error,
     state_folder,
 )
+from cloudforest.control_plane.assembly import HostOptions
 from cloudforest.control_plane.host import (
     HostedControlPlane,
-    HostOptions,
     host_control_plane,
     parse_loopback,
 )

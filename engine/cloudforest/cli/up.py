@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from msgspec.structs import replace
 
-from cloudforest.adapters.control.client import ControlPlaneClient
+from cloudforest.adapters.control import ControlPlaneClient
 from cloudforest.base.errors import Misconfigured
 from cloudforest.base.values import format_count
 from cloudforest.cli import plan, terminal

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from cloudforest.adapters.ldap.controllers import Controllers
@@ -15,16 +14,10 @@ from cloudforest.model.ports.directory import Directory
 from cloudforest.model.registration import Domain
 
 
-def open_directory(
-    domain: Domain, binding: HostBinding, environment: Mapping[str, str]
-) -> Directory:
+def open_directory(domain: Domain, binding: HostBinding) -> Directory:
     """Return the directory; raise Misconfigured if the host has no binding for it."""
-    source = domain.source.active_directory
-    if source is not None and binding.active_directory is not None:
-        bound = binding.active_directory
-        password = read_secret(
-            env=bound.password.env, file=bound.password.file, environment=environment
-        )
+    source, bound = domain.source.active_directory, binding.active_directory
+    if source is not None and bound is not None:
         return LdapDirectory(
             Controllers(
                 domain.name,
@@ -34,7 +27,7 @@ def open_directory(
                 # Either side can require verification; turning it off takes both.
                 verify="on" in (bound.verify, source.tls.verify),
                 username=bound.username,
-                password=password,
+                password=read_secret(bound.password),
             )
         )
     if binding.ldif is None:

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from msgspec.structs import replace
 
 from cloudforest.hybrid.bootstrap import agent_state
 from cloudforest.model.cycles import Cycle, Watermark
@@ -142,27 +141,24 @@ def shape_cycle(cycle: Cycle) -> dict[str, Any]:
     }
 
 
-def _make_guard(exceeded: ExceededBudget) -> GuardObjection:
+def _make_guard(
+    exceeded: ExceededBudget, *, enabled: bool, follows: bool
+) -> GuardObjection:
+    command = f"cloudforest job allow {exceeded.digest} --until 2h --by NAME"
     return GuardObjection(
         job=exceeded.job,
         guard=exceeded.guard,
         effects=exceeded.effects,
         limit=exceeded.limit,
         total=exceeded.total,
-        allow=f"cloudforest job allow {exceeded.digest} --until 2h --by NAME",
+        follows=follows,
+        allow=command if enabled else "",
     )
 
 
 def make_job_impact(run: CycleContext, evaluated: Impact) -> JobImpact:
     """Return the impact of a job; effects of a disabled job cannot be allowed."""
     pace, enabled = run.profile.requests_per_second, run.job.enabled
-    guards = (
-        *(_make_guard(each) for each in evaluated.exceeded),
-        *(
-            replace(_make_guard(each), follows=True)
-            for each in evaluated.exceeded_later
-        ),
-    )
     return JobImpact(
         job=run.job.name,
         enabled=enabled,
@@ -172,5 +168,12 @@ def make_job_impact(run: CycleContext, evaluated: Impact) -> JobImpact:
         min_seconds=round(evaluated.requests / pace, 1) if pace else 0.0,
         effects=evaluated.outbox_digest,
         breakdown=evaluated.breakdown,
-        guards=tuple(each if enabled else replace(each, allow="") for each in guards),
+        guards=tuple(
+            _make_guard(each, enabled=enabled, follows=follows)
+            for follows, exceeded in (
+                (False, evaluated.exceeded),
+                (True, evaluated.exceeded_later),
+            )
+            for each in exceeded
+        ),
     )

@@ -10,8 +10,8 @@ import pytest
 from tests.servers.contoso import staff
 from tests.servers.samba import Contoso
 from tests.support.ldap import over_ldap
+from tests.support.memory_bus import MemoryBus
 
-from cloudforest.adapters.bus.memory import MemoryBus
 from cloudforest.agent.domains import send_change_hints
 from cloudforest.base.errors import Unavailable
 from cloudforest.base.secrets import Secret

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 from msgspec.structs import replace
+from tests.support.memory_bus import MemoryBus
 from tests.support.world import World, guid
 
-from cloudforest.adapters.bus.memory import MemoryBus
 from cloudforest.base.clock import system_clock
 from cloudforest.model.identity import BusAccess
 from cloudforest.model.messages import (

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from tests.support.memory_target import MemoryResource
 from tests.support.world import JOB, MANAGER, World, guid, program, rule
 
-from cloudforest.adapters.target.memory import MemoryResource
 from cloudforest.model.messages import OutOfScope, Tombstone
 from cloudforest.model.registration import Budget
 from cloudforest.provisioning.drift import (

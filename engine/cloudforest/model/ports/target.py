@@ -19,8 +19,10 @@ class Target(Protocol):
     TargetUnavailable for the whole service (down, 401, 429 for too long).
     """
 
-    requests: int
-    """Requests sent so far."""
+    @property
+    def requests(self) -> int:
+        """Requests sent so far."""
+        ...
 
     def list_resources(
         self, resource_type: str, paths: Sequence[str]
