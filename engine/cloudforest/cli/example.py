@@ -4,36 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cloudforest.adapters.control.client import ControlPlaneClient
-from cloudforest.base.clock import system_clock
 from cloudforest.base.errors import Refused
 from cloudforest.base.files import write_new_file
 from cloudforest.cli import terminal
 from cloudforest.cli.connection import connect_to_state
-from cloudforest.cli.explain import ObjectArgument, parse_lookup
-from cloudforest.cli.job import JobArgument
+from cloudforest.cli.explain import parse_lookup
 from cloudforest.cli.options import (
+    JobArgument,
+    ObjectArgument,
     StateOption,
     async_command,
     parse_pairs,
-    state_folder,
     tree_folder,
 )
-from cloudforest.compiler.example_text import (
-    DN_KEY,
-    ExampleNames,
-    ShownObject,
-    find_spellings,
-    make_example_object,
-    write_example,
-)
-from cloudforest.compiler.wording import suggest_names
-from cloudforest.program.faults import MappingFault, ObjectIgnored
-from cloudforest.provisioning.log_entries import REDACTED
+
+if TYPE_CHECKING:
+    from cloudforest.adapters.control.client import ControlPlaneClient
+    from cloudforest.compiler.example_text import ShownObject
 
 Replacements = dict[str, tuple[str, ...]]
 
@@ -60,10 +51,9 @@ async def add(
         typer.Option("--out", help="The file. Default: TREE/examples/NAME.yaml."),
     ] = None,
     state: StateOption = None,
-) -> int:
-    """Write an example from a real object: its attributes and its resource."""
+) -> None:
     replacements = parse_replacements(replace or ())
-    async with connect_to_state(state_folder(state), agents=True) as client:
+    async with connect_to_state(state, agents=True) as client:
         explanation = await client.explain(job, parse_lookup(subject))
         shown = _read_shown_object(explanation, subject)
         example, text = await _write_example_text(
@@ -75,11 +65,12 @@ async def add(
         f'Wrote "{file}". It has values of a real object: check them before you share '
         "it."
     )
-    return 0
 
 
 def parse_replacements(pairs: Sequence[str]) -> Replacements:
     """Read `NAME=VALUE`; `NAME=` has no value."""
+    from cloudforest.compiler.example_text import DN_KEY
+
     replacements = {
         name: tuple(filter(None, values)) for name, values in parse_pairs(pairs).items()
     }
@@ -92,6 +83,8 @@ def require_read_attributes(
     replacements: Replacements, spellings: Mapping[str, str], job: str
 ) -> None:
     """Refuse a name that nothing reads: a misspelt one would leave the value in."""
+    from cloudforest.compiler.wording import suggest_names
+
     for name in replacements.keys() - spellings.keys():
         raise Refused(
             f'Neither the mapping nor the scope of the job "{job}" reads "{name}". '
@@ -107,6 +100,14 @@ async def _write_example_text(
     replacements: Replacements,
 ) -> tuple[str, str]:
     """Return the name of the example and its YAML."""
+    from cloudforest.compiler.example_text import (
+        ExampleNames,
+        find_spellings,
+        make_example_object,
+        write_example,
+    )
+    from cloudforest.program.faults import MappingFault, ObjectIgnored
+
     registration = (await client.load_registration()).registration
     registered = registration.find_job(job) if registration else None
     if registration is None or registered is None:
@@ -134,6 +135,10 @@ async def _write_example_text(
 
 def _read_shown_object(explanation: dict[str, Any], subject: str) -> ShownObject:
     """Return what the directory shows; raises Refused if it shows nothing."""
+    from cloudforest.base.clock import system_clock
+    from cloudforest.compiler.example_text import ShownObject
+    from cloudforest.provisioning.log_entries import REDACTED
+
     steps = {each["step"]: each for each in explanation["steps"]}
     if steps["scope"]["result"] == "out":
         because = steps["scope"]["detail"]["because"]

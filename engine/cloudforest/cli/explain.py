@@ -2,177 +2,27 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import msgspec
 import typer
-from rich.text import Text
 
 from cloudforest.base.errors import Misconfigured
 from cloudforest.cli import terminal
 from cloudforest.cli.boundary import ExitCode
 from cloudforest.cli.connection import connect_to_state, connect_to_tree
-from cloudforest.cli.job import JobArgument
 from cloudforest.cli.options import (
     FormatOption,
+    JobArgument,
+    ObjectArgument,
     OutputFormat,
     StateOption,
     async_command,
-    state_folder,
 )
-from cloudforest.cli.terminal import show_progress
 from cloudforest.cli.validate import require_compiled_tree
-from cloudforest.model.messages import Lookup
-from cloudforest.plan.wording import describe_value
 
-_CHECK_MARKS = {True: ("✓", "green"), False: ("✗", "red")}
-_GOOD_RESULTS = frozenset({"found", "in", "linked", "matched", "mapped", "nothing"})
-
-
-def print_steps(explanation: dict[str, Any]) -> None:
-    terminal.print_heading(explanation["object"])
-    for step in explanation["steps"]:
-        result = step["result"]
-        style = "green" if result in _GOOD_RESULTS else "bold"
-        terminal.out_console.print(
-            Text.assemble(f"\n  {step['step']:<8}", (result, style))
-        )
-        for line in _format_detail(step["step"], step["detail"]):
-            terminal.out_console.print(Text("    ").append(line), soft_wrap=True)
-
-
-def _format_detail(step: str, detail: Any) -> Iterator[Text]:
-    if isinstance(detail, str):
-        yield Text(detail)
-    elif step == "map" and isinstance(detail, list):
-        yield from map(_format_mapped_attribute, detail)
-    elif isinstance(detail, dict):
-        for key, value in detail.items():
-            if value not in (None, [], {}):
-                yield from _FORMATTERS.get(key, _format_plain)(key, value)
-
-
-def _format_plain(key: str, value: Any) -> Iterator[Text]:
-    yield Text.assemble((f"{key}: ", "dim"), describe_value(value))
-
-
-def _format_sentence(_key: str, value: str) -> Iterator[Text]:
-    yield Text(value)
-
-
-def _format_attributes(_key: str, attributes: dict[str, list[str]]) -> Iterator[Text]:
-    for name, values in attributes.items():
-        yield Text.assemble((f"{name}: ", "dim"), "; ".join(values))
-
-
-def _format_members(key: str, members: dict[str, Any]) -> Iterator[Text]:
-    """Show the counts, and the first members by name."""
-    counts = {k: v for k, v in members.items() if isinstance(v, int)}
-    numbers = ", ".join(
-        f"{v} {k}" if k != "count" else str(v) for k, v in counts.items()
-    )
-    yield Text.assemble((f"{key}: ", "dim"), numbers)
-    for name, listed in members.items():
-        for each in listed if isinstance(listed, list) else ():
-            sign = (
-                "- " if name == "firstRemoved" else "+ " if name == "firstAdded" else ""
-            )
-            yield Text(f"  {sign}{each}")
-
-
-def _format_clauses(_key: str, clauses: Iterable[dict[str, Any]]) -> Iterator[Text]:
-    for each in clauses:
-        sign, style = _CHECK_MARKS[each["holds"]]
-        yield Text.assemble((f"{sign} ", style), each["clause"])
-
-
-def _format_attempts(_key: str, attempts: Iterable[dict[str, Any]]) -> Iterator[Text]:
-    for each in attempts:
-        found = "-" if each["found"] is None else each["found"]
-        reason = f"   {each['reason']}" if "reason" in each else ""
-        value = describe_value(each["value"])
-        yield Text.assemble(
-            f"{each['attribute']} = {value}: {found} found", (reason, "dim")
-        )
-
-
-def _format_changes(_key: str, changes: Iterable[dict[str, Any]]) -> Iterator[Text]:
-    for each in changes:
-        after = "(nothing)" if each["after"] is None else describe_value(each["after"])
-        before = (
-            "" if each["before"] is None else f"{describe_value(each['before'])} → "
-        )
-        yield Text(f"{each['path']}: {before}{after}")
-
-
-def _format_requests(_key: str, requests: Iterable[dict[str, Any]]) -> Iterator[Text]:
-    for each in requests:
-        resource = f" {each['resource']}" if each.get("resource") else ""
-        body = msgspec.json.encode(each["body"]).decode() if "body" in each else ""
-        yield Text.assemble(
-            (f"{each['method']} {each['resourceType']}{resource} ", "cyan"), body
-        )
-
-
-def _format_answers(_key: str, answers: Iterable[dict[str, Any]]) -> Iterator[Text]:
-    for each in answers:
-        status = f"{each['action']}: {each['status']}"
-        http = f" (HTTP {each['httpStatus']})" if each["httpStatus"] else ""
-        sign, style = _CHECK_MARKS[each["status"] == "success"]
-        yield Text.assemble((f"{sign} ", style), status, http)
-        if each["reason"]:
-            yield Text(f"  {each['reason']}")
-        for line in _format_changes("", each["changes"]):
-            yield Text("  ").append(line)
-        if each["members"]:
-            counts = each["members"]
-            yield Text(f"  {counts['added']} added, {counts['removed']} removed")
-
-
-def _format_mapped_attribute(rule: dict[str, Any]) -> Text:
-    inputs = ", ".join(
-        f"{key}={describe_value(value)}" for key, value in rule["inputs"].items()
-    )
-    origin = f"   ← {rule['expression']}" + (f"   ({inputs})" if inputs else "")
-    return Text.assemble(
-        (f"{rule['target']}: ", "dim"), _format_mapping_result(rule), (origin, "dim")
-    )
-
-
-def _format_mapping_result(rule: dict[str, Any]) -> tuple[str, str]:
-    """Return an expression's value, or why it has none, and the style."""
-    if "error" in rule:
-        return rule["error"], "red"
-    if "outcome" in rule:
-        return f"({rule['outcome']})", "dim"
-    if "candidates" in rule:
-        return f"the first free value of {describe_value(rule['candidates'])}", ""
-    return describe_value(rule["result"]), ""
-
-
-_FORMATTERS: Mapping[str, Callable[[str, Any], Iterator[Text]]] = {
-    "because": _format_sentence,
-    "attributes": _format_attributes,
-    "members": _format_members,
-    "memberOf": _format_members,
-    "clauses": _format_clauses,
-    "attempts": _format_attempts,
-    "changes": _format_changes,
-    "requests": _format_requests,
-    "answers": _format_answers,
-}
-
-
-ObjectArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="OBJECT",
-        help="A DN, an objectGUID, ATTRIBUTE=VALUE, or a value to match by.",
-    ),
-]
+if TYPE_CHECKING:
+    from cloudforest.model.messages import Lookup
 
 
 @async_command
@@ -191,21 +41,13 @@ async def explain(
     state: StateOption = None,
     output: FormatOption = OutputFormat.TEXT,
 ) -> int:
-    """Explain one object: import, scope, match, map and act. Writes nothing."""
     lookup = parse_lookup(subject)
-    explanation = await (
-        _explain_registered(job, lookup, state)
-        if planned is None
-        else _explain_planned(job, lookup, planned, state)
-    )
+    if planned is None:
+        async with connect_to_state(state, agents=True) as client:
+            explanation = await client.explain(job, lookup)
+    else:
+        explanation = await _explain_planned(job, lookup, planned, state)
     return print_explanation(explanation, output)
-
-
-async def _explain_registered(
-    job: str, lookup: Lookup, state: Path | None
-) -> dict[str, Any]:
-    async with connect_to_state(state_folder(state), agents=True) as client:
-        return await client.explain(job, lookup)
 
 
 async def _explain_planned(
@@ -215,13 +57,15 @@ async def _explain_planned(
     if desired.find_job(job) is None:
         jobs = ", ".join(each.name for each in desired.jobs) or "none"
         raise Misconfigured(f'The tree "{tree}" has no job "{job}". Its jobs: {jobs}.')
-    async with connect_to_tree(compiled, state_folder(state, tree)) as client:
-        with show_progress("previewing the next cycle", enabled=True):
+    async with connect_to_tree(compiled, state) as client:
+        with terminal.show_progress("previewing the next cycle", enabled=True):
             return await client.explain_planned(job, lookup, desired)
 
 
 def print_explanation(explanation: dict[str, Any], output: OutputFormat) -> int:
     """Print the steps; return FAILED if the directory does not show the object."""
+    from cloudforest.cli.explain_steps import print_steps
+
     terminal.print_result(explanation, output, lambda: print_steps(explanation))
     found = explanation["steps"][0]["result"] != "unknown"
     return ExitCode.DONE if found else ExitCode.FAILED
@@ -229,6 +73,10 @@ def print_explanation(explanation: dict[str, Any], output: OutputFormat) -> int:
 
 def parse_lookup(subject: str) -> Lookup:
     """Read an objectGUID, a DN, ATTRIBUTE=VALUE, or a value."""
+    import uuid
+
+    from cloudforest.model.messages import Lookup
+
     if not subject.strip():
         raise typer.BadParameter("Name an object: a GUID, a UPN or a DN.")
     try:

@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -16,11 +16,9 @@ from cloudforest.base.files import MAX_DATA_BYTES, read_bounded, write_new_file
 from cloudforest.cli import terminal
 from cloudforest.cli.options import StateOption, tree_folder
 from cloudforest.cli.validate import require_compiled_tree
-from cloudforest.compiler.wording import suggest_names
-from cloudforest.graph.documents import ImportOrigin, write_documents
-from cloudforest.graph.export_rules import export_jobs, make_skeleton
-from cloudforest.graph.import_rules import ImportedRule, import_rules
-from cloudforest.graph.schema import parse_schema, require_rules, to_schema
+
+if TYPE_CHECKING:
+    from cloudforest.graph.import_rules import ImportedRule
 
 SCHEMA_SUFFIX = ".graph.json"
 """The imported schema, kept beside the documents made from it."""
@@ -50,8 +48,11 @@ def import_schema(
             help=f"A folder for NAME.yaml and NAME{SCHEMA_SUFFIX}. Default: stdout.",
         ),
     ] = None,
-) -> int:
-    """Convert a Graph synchronizationSchema to Scope, Mapping and Job documents."""
+) -> None:
+    from cloudforest.graph.documents import ImportOrigin, write_documents
+    from cloudforest.graph.import_rules import import_rules
+    from cloudforest.graph.schema import parse_schema, require_rules, to_schema
+
     data = _read_schema_file(file)
     schema = to_schema(parse_schema(data, str(file)))
     require_rules(schema, str(file))
@@ -64,13 +65,12 @@ def import_schema(
     text = write_documents(schema, rules, origin)
     if out is None:
         sys.stdout.write(text)
-        return 0
+        return
     write_new_file(out / f"{job}.yaml", text)
     write_new_file(out / origin.file, data.decode("utf-8-sig"))
     terminal.print_done(
         f'Wrote "{out / job}.yaml", and "{file}" beside it as "{origin.file}".'
     )
-    return 0
 
 
 def _require_importable(rules: Sequence[ImportedRule], file: Path) -> None:
@@ -113,8 +113,11 @@ def export_schema(
     out: Annotated[
         Path | None, typer.Option("--out", help="A new file. Default: stdout.")
     ] = None,
-) -> int:
-    """Write the scope and mappings of a job as a Graph synchronizationSchema."""
+) -> None:
+    from cloudforest.compiler.wording import suggest_names
+    from cloudforest.graph.export_rules import export_jobs, make_skeleton
+    from cloudforest.graph.schema import parse_schema
+
     tree = tree_folder(state)
     _, registration = require_compiled_tree(tree)
     registered = registration.find_job(job)
@@ -132,8 +135,12 @@ def export_schema(
         exported = export_jobs(schema, _import_name_or_job(file, job), registration)
     for each in exported.warnings:
         terminal.print_to_stderr(f"Warning: {each}")
-    _print_or_write_schema(exported.schema, out)
-    return 0
+    if out is None:
+        terminal.print_json(exported.schema)
+        return
+    text = msgspec.json.format(msgspec.json.encode(exported.schema)).decode()
+    write_new_file(out, f"{text}\n")
+    terminal.print_done(f'Wrote "{out}". PUT it to …/jobs/ID/schema.')
 
 
 def _find_base_schema(tree: Path, job: str) -> Path | None:
@@ -163,12 +170,3 @@ def _is_job_of_import(job: str, name: str) -> bool:
 def _import_name_or_job(file: Path, job: str) -> str:
     """Return the name of the import; the job's name for a schema from elsewhere."""
     return _import_name(file) if _is_job_of_import(job, _import_name(file)) else job
-
-
-def _print_or_write_schema(schema: dict[str, Any], out: Path | None) -> None:
-    if out is None:
-        terminal.print_json(schema)
-        return
-    text = msgspec.json.format(msgspec.json.encode(schema)).decode()
-    write_new_file(out, f"{text}\n")
-    terminal.print_done(f'Wrote "{out}". PUT it to …/jobs/ID/schema.')

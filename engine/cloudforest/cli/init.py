@@ -13,7 +13,6 @@ import typer
 from cloudforest.base.errors import Misconfigured, Refused
 from cloudforest.base.files import find_shipped
 from cloudforest.cli import terminal
-from cloudforest.compiler.schemas import bundle_schemas
 
 SCHEMA_FILE = "tree.schema.json"
 """The file that the first line of each document names, for editors."""
@@ -31,9 +30,11 @@ def list_scenarios() -> list[str]:
 
 
 def _parse_scenario(name: str) -> str:
-    if name not in list_scenarios():
-        known = ", ".join(list_scenarios())
-        raise typer.BadParameter(f'Unknown scenario "{name}". Choose one of: {known}.')
+    known = list_scenarios()
+    if name not in known:
+        raise typer.BadParameter(
+            f'Unknown scenario "{name}". Choose one of: {", ".join(known)}.'
+        )
     return name
 
 
@@ -51,8 +52,7 @@ def init(
             "existing-hybrid-new-forest or existing-hybrid-pilot.",
         ),
     ] = DEFAULT_STARTER,
-) -> int:
-    """Write a starter tree: commented documents that are valid from the start."""
+) -> None:
     _require_empty(folder)
     try:
         _write(folder, scenario)
@@ -66,16 +66,18 @@ def init(
         f"cloudforest validate {folder}", "after each change, offline"
     )
     terminal.print_suggestion(f"cat {folder / 'README.md'}", "what to write where")
-    return 0
 
 
 def _write(folder: Path, scenario: str) -> None:
+    from cloudforest.compiler.schemas import bundle_schemas
+
     topologies = find_shipped("topologies")
     shutil.copytree(topologies / COMMON, folder, dirs_exist_ok=True)
     for document in (topologies / scenario).glob("*.yaml"):
         text = to_starter(document.read_text(encoding="utf-8"))
         (folder / document.name).write_text(text, encoding="utf-8")
-    (folder / SCHEMA_FILE).write_text(_dump_schema(), encoding="utf-8")
+    schema = json.dumps(bundle_schemas(), indent=2, ensure_ascii=False)
+    (folder / SCHEMA_FILE).write_text(f"{schema}\n", encoding="utf-8")
 
 
 def to_starter(example: str) -> str:
@@ -93,10 +95,6 @@ def _real_source(found: re.Match[str]) -> str:
     indent, sample, real = found.groups()
     uncommented = re.sub(rf"^{indent}# ", indent, real, flags=re.MULTILINE)
     return f"{uncommented}{indent}# {sample}"
-
-
-def _dump_schema() -> str:
-    return json.dumps(bundle_schemas(), indent=2, ensure_ascii=False) + "\n"
 
 
 def _describe_copy_error(error: OSError) -> str:

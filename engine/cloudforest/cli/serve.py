@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cloudforest.adapters.store.database import open_engine
 from cloudforest.cli import terminal
 from cloudforest.cli.boundary import ExitCode
 from cloudforest.cli.options import (
@@ -17,12 +15,9 @@ from cloudforest.cli.options import (
     report_as_usage_error,
     state_folder,
 )
-from cloudforest.control_plane.host import (
-    HostedControlPlane,
-    HostOptions,
-    host_control_plane,
-    parse_loopback,
-)
+
+if TYPE_CHECKING:
+    from cloudforest.control_plane.host import HostedControlPlane
 
 
 @async_command
@@ -37,7 +32,13 @@ async def serve(
         str, typer.Option("--listen", help="HOST:PORT. Port 0 picks a free port.")
     ] = "127.0.0.1:0",
 ) -> int:
-    """Run the control plane and the provisioning service."""
+    from cloudforest.adapters.store.database import open_engine
+    from cloudforest.control_plane.host import (
+        HostOptions,
+        host_control_plane,
+        parse_loopback,
+    )
+
     with report_as_usage_error():
         parse_loopback(listen)
         if store is not None:
@@ -49,17 +50,13 @@ async def serve(
 
 async def serve_until_signal(hosted: HostedControlPlane, *, text: bool) -> int:
     """Run the scheduler until SIGINT or SIGTERM; return the exit code."""
-    signals = _listen_for_signals()
-    if text:
-        terminal.print_done(f"Serving at {hosted.url}. Stop with Ctrl-C.")
-    async with hosted.plane.run_scheduler():
-        return await signals.get()
+    import asyncio
 
-
-def _listen_for_signals() -> asyncio.Queue[ExitCode]:
-    """Return a queue that gets the exit code of each signal."""
     signals: asyncio.Queue[ExitCode] = asyncio.Queue()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGINT, signals.put_nowait, ExitCode.INTERRUPTED)
     loop.add_signal_handler(signal.SIGTERM, signals.put_nowait, ExitCode.DONE)
-    return signals
+    if text:
+        terminal.print_done(f"Serving at {hosted.url}. Stop with Ctrl-C.")
+    async with hosted.plane.run_scheduler():
+        return await signals.get()

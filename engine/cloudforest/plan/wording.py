@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from cloudforest.base.values import Value, format_count
+from cloudforest.base.values import Value, describe_value, format_count
 from cloudforest.model.cycles import ReasonCount
 from cloudforest.model.registration import AttributeMapping, Budget, Job, Profile, Scope
 from cloudforest.plan.difference import Change, FieldChange, compare_lists, has_order
@@ -138,18 +138,6 @@ def describe_guard(guard: GuardObjection) -> str:
         f"{after}{effects} {exceed} the limit of {guard.limit} "
         f"(guard.{guard.guard} of job {guard.job})."
     )
-
-
-def _escape_character(character: str) -> str:
-    if character.isprintable() or character in "\n\t":
-        return character
-    return character.encode("unicode_escape").decode()
-
-
-def describe_value(value: Any) -> str:
-    """Return a text, else JSON, with control and invisible characters escaped."""
-    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return text if text.isprintable() else "".join(map(_escape_character, text))
 
 
 def _is_written_in(seconds: int, unit: int) -> bool:
