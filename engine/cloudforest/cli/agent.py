@@ -8,8 +8,8 @@ import typer
 
 from cloudforest.cli.connection import connect_to_state
 from cloudforest.cli.options import (
+    TEXT,
     FormatOption,
-    OutputFormat,
     StateOption,
     async_command,
 )
@@ -21,7 +21,7 @@ async def token(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The agent's name.")],
     *,
     state: StateOption = None,
-    output: FormatOption = OutputFormat.TEXT,
+    output: FormatOption = TEXT,
 ) -> None:
     async with connect_to_state(state) as client:
         issued = await client.create_agent_token(name)
@@ -29,9 +29,7 @@ async def token(
 
 
 @async_command
-async def status(
-    *, state: StateOption = None, output: FormatOption = OutputFormat.TEXT
-) -> None:
+async def status(*, state: StateOption = None, output: FormatOption = TEXT) -> None:
     async with connect_to_state(state) as client:
         agents = (await client.status())["agents"]
     print_result({"agents": agents}, output, lambda: print_records("Agents", agents))

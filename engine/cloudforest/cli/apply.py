@@ -15,6 +15,7 @@ from cloudforest.cli import terminal
 from cloudforest.cli.boundary import ExitCode
 from cloudforest.cli.connection import connect_to_tree
 from cloudforest.cli.options import (
+    TEXT,
     FormatOption,
     OutputFormat,
     StateOption,
@@ -115,7 +116,7 @@ async def apply(
         Path | None, typer.Option("--plan", help="A plan that `plan --out` saved.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Apply without asking.")] = False,
-    output: FormatOption = OutputFormat.TEXT,
+    output: FormatOption = TEXT,
 ) -> int:
     from msgspec.structs import replace
 
@@ -123,7 +124,7 @@ async def apply(
     from cloudforest.cli.plan_text import show_plan
     from cloudforest.plan.saved import load_plan
 
-    text = output is OutputFormat.TEXT
+    text = output is TEXT
     shown_state = state_for_commands(state, tree)
     saved = load_plan(plan_file) if plan_file else None
     compiled, desired = require_compiled_tree(tree)
@@ -167,13 +168,13 @@ async def register_plan(
     """Register what the plan shows, and print each change; return the revision."""
     plan = saved.plan
     if not plan.changes:
-        if output is OutputFormat.TEXT:
+        if output is TEXT:
             terminal.print_done("Nothing to apply: the documents are registered.")
         return plan.base
     revision = await client.register(
         desired, base=plan.base, plan=plan.digest, commit=saved.commit
     )
-    if output is OutputFormat.TEXT:
+    if output is TEXT:
         for each in plan.changes:
             terminal.print_done(f"{each.kind} {each.name}: {_PAST_TENSE[each.action]}")
         terminal.print_done(f"Registered as revision {revision}.")

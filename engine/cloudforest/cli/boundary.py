@@ -29,24 +29,12 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-_PRECEDENCE = (
-    ExitCode.INTERRUPTED,
-    ExitCode.BUG,
-    ExitCode.USAGE,
-    ExitCode.FAILED,
-    ExitCode.UNREACHABLE,
-    ExitCode.BLOCKED,
-    ExitCode.ESCROW,
-    ExitCode.CHANGES,
-    ExitCode.DONE,
-)
+_PRECEDENCE = (130, 70, 64, 1, 5, 3, 4, 2, 0)
 
 
 def pick_exit_code(*codes: int) -> int:
-    """Return the one exit code that stands for several."""
-    return min(
-        (ExitCode(code) for code in codes), key=_PRECEDENCE.index, default=ExitCode.DONE
-    )
+    """Return the one exit code that stands for several, the most severe."""
+    return min(codes, key=_PRECEDENCE.index, default=ExitCode.DONE)
 
 
 def run_command(

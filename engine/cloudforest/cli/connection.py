@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from cloudforest.base.errors import Misconfigured
 from cloudforest.base.files import read_bounded
-from cloudforest.base.secrets import Secret, read_secret
 from cloudforest.cli.options import state_folder
 from cloudforest.control_plane.state_folder import StateFolder, read_os_user
 
@@ -100,6 +99,7 @@ def _read_service(folder: StateFolder) -> ControlPlaneClient:
 def _find_remote_service(compiled: CompiledTree) -> ControlPlaneClient | None:
     """Return a client of the tree's `service`; None if the tree names no URL."""
     from cloudforest.adapters.control.client import ControlPlaneClient
+    from cloudforest.base.secrets import read_secret
 
     service = compiled.service
     if service is None or service.url is None:
@@ -119,6 +119,7 @@ def _find_remote_service(compiled: CompiledTree) -> ControlPlaneClient | None:
 def _find_running(folder: StateFolder) -> ControlPlaneClient | None:
     """Return a client of the control plane that runs on this state."""
     from cloudforest.adapters.control.client import ControlPlaneClient
+    from cloudforest.base.secrets import Secret
 
     running = folder.find_running_server()
     if running is None:

@@ -14,9 +14,9 @@ from cloudforest.cli.boundary import ExitCode
 from cloudforest.cli.connection import connect_to_state
 from cloudforest.cli.cycles import cycles_exit_code, print_cycle_error, print_cycles
 from cloudforest.cli.options import (
+    TEXT,
     FormatOption,
     JobArgument,
-    OutputFormat,
     StateOption,
     async_command,
 )
@@ -34,7 +34,7 @@ async def drift(
         typer.Option("--repair", help="Repair the drift now, in a cycle."),
     ] = False,
     state: StateOption = None,
-    output: FormatOption = OutputFormat.TEXT,
+    output: FormatOption = TEXT,
 ) -> int:
     async with connect_to_state(state, agents=repair) as client:
         drifted, summary = await _receive_drift(client, job, repair=repair)

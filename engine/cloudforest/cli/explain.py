@@ -12,6 +12,7 @@ from cloudforest.cli import terminal
 from cloudforest.cli.boundary import ExitCode
 from cloudforest.cli.connection import connect_to_state, connect_to_tree
 from cloudforest.cli.options import (
+    TEXT,
     FormatOption,
     JobArgument,
     ObjectArgument,
@@ -39,7 +40,7 @@ async def explain(
         ),
     ] = None,
     state: StateOption = None,
-    output: FormatOption = OutputFormat.TEXT,
+    output: FormatOption = TEXT,
 ) -> int:
     lookup = parse_lookup(subject)
     if planned is None:

@@ -15,7 +15,7 @@ from cloudforest.base.errors import Misconfigured
 from cloudforest.base.files import MAX_DATA_BYTES, read_bounded
 from cloudforest.cli import terminal
 from cloudforest.cli.boundary import ExitCode
-from cloudforest.cli.options import FormatOption, OutputFormat, parse_pairs
+from cloudforest.cli.options import TEXT, FormatOption, parse_pairs
 
 if TYPE_CHECKING:
     from cloudforest.program.expressions.catalog import FunctionEntry
@@ -180,7 +180,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - each is an option
     object_: ObjectOption = None,
     now: NowOption = None,
     taken: TakenOption = None,
-    output: FormatOption = OutputFormat.TEXT,
+    output: FormatOption = TEXT,
 ) -> int:
     from cloudforest.program.expressions.trial import try_expression
 
@@ -221,7 +221,7 @@ def explain(
     object_: ObjectOption = None,
     now: NowOption = None,
     taken: TakenOption = None,
-    output: FormatOption = OutputFormat.TEXT,
+    output: FormatOption = TEXT,
 ) -> int:
     from cloudforest.program.expressions.trial import explain_expression
 
@@ -260,7 +260,7 @@ def functions(
     name: Annotated[
         str | None, typer.Argument(metavar="[NAME]", help="Show only this function.")
     ] = None,
-    output: FormatOption = OutputFormat.TEXT,
+    output: FormatOption = TEXT,
 ) -> None:
     from cloudforest.program.expressions.catalog import (
         list_functions,

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 SCHEMA_SUFFIX = ".graph.json"
 """The imported schema, kept beside the documents made from it."""
 _JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,50}")
-_RULE_NUMBER = re.compile(r"-[0-9]+")
 
 
 def import_schema(
@@ -132,7 +131,8 @@ def export_schema(
         exported = export_jobs(schema, job, registration)
     else:
         schema = parse_schema(_read_schema_file(file), str(file))
-        exported = export_jobs(schema, _import_name_or_job(file, job), registration)
+        name = _find_import_name(file, job) or job
+        exported = export_jobs(schema, name, registration)
     for each in exported.warnings:
         terminal.print_to_stderr(f"Warning: {each}")
     if out is None:
@@ -147,26 +147,14 @@ def _find_base_schema(tree: Path, job: str) -> Path | None:
     """Return the schema that the job was imported from: of NAME for NAME or NAME-2."""
     files = (
         each
-        for each in sorted(tree.rglob(f"*{SCHEMA_SUFFIX}"))
+        for each in sorted(tree.rglob(f"*{SCHEMA_SUFFIX}"), reverse=True)
         if not any(part.startswith(".") for part in each.relative_to(tree).parts)
+        and _find_import_name(each, job)
     )
-    by_name = {
-        _import_name(each): each
-        for each in files
-        if _is_job_of_import(job, _import_name(each))
-    }
-    return by_name[max(by_name, key=len)] if by_name else None
+    return max(files, key=lambda each: len(each.name), default=None)
 
 
-def _import_name(file: Path) -> str:
-    return file.name.removesuffix(SCHEMA_SUFFIX)
-
-
-def _is_job_of_import(job: str, name: str) -> bool:
-    rest = job.removeprefix(name)
-    return job == name or (rest != job and _RULE_NUMBER.fullmatch(rest) is not None)
-
-
-def _import_name_or_job(file: Path, job: str) -> str:
-    """Return the name of the import; the job's name for a schema from elsewhere."""
-    return _import_name(file) if _is_job_of_import(job, _import_name(file)) else job
+def _find_import_name(file: Path, job: str) -> str | None:
+    """Return the name of the import that made the job; None for another file."""
+    name = file.name.removesuffix(SCHEMA_SUFFIX)
+    return name if re.fullmatch(rf"{re.escape(name)}(-[0-9]+)?", job) else None

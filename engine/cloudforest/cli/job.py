@@ -12,6 +12,7 @@ from cloudforest.base.values import format_count
 from cloudforest.cli.connection import connect_to_state
 from cloudforest.cli.cycles import cycles_exit_code, print_cycles, run_jobs
 from cloudforest.cli.options import (
+    TEXT,
     FormatOption,
     JobArgument,
     OutputFormat,
@@ -45,9 +46,7 @@ _INTERVAL_UNITS = ((3600, "h"), (60, "min"), (1, "s"))
 
 
 @async_command
-async def list_jobs(
-    *, state: StateOption = None, output: FormatOption = OutputFormat.TEXT
-) -> None:
+async def list_jobs(*, state: StateOption = None, output: FormatOption = TEXT) -> None:
     async with connect_to_state(state) as client:
         jobs = await client.jobs()
 
@@ -66,12 +65,9 @@ def format_interval(seconds: int) -> str:
 
 @async_command
 async def run(
-    job: JobArgument,
-    *,
-    state: StateOption = None,
-    output: FormatOption = OutputFormat.TEXT,
+    job: JobArgument, *, state: StateOption = None, output: FormatOption = TEXT
 ) -> int:
-    text = output is OutputFormat.TEXT
+    text = output is TEXT
     async with connect_to_state(state, agents=True) as client:
         cycles = await run_jobs(client, [job], state, progress=text)
     print_result({"jobs": cycles}, output, lambda: print_cycles(cycles, state))
@@ -80,20 +76,14 @@ async def run(
 
 @async_command
 async def pause(
-    job: JobArgument,
-    *,
-    state: StateOption = None,
-    output: FormatOption = OutputFormat.TEXT,
+    job: JobArgument, *, state: StateOption = None, output: FormatOption = TEXT
 ) -> None:
     await _set_paused(job, state, output, paused=True)
 
 
 @async_command
 async def start(
-    job: JobArgument,
-    *,
-    state: StateOption = None,
-    output: FormatOption = OutputFormat.TEXT,
+    job: JobArgument, *, state: StateOption = None, output: FormatOption = TEXT
 ) -> None:
     await _set_paused(job, state, output, paused=False)
 
@@ -126,7 +116,7 @@ async def restart(
         ),
     ] = "",
     state: StateOption = None,
-    output: FormatOption = OutputFormat.TEXT,
+    output: FormatOption = TEXT,
 ) -> None:
     scopes = reset.split(",")
     with report_as_usage_error():
@@ -150,7 +140,7 @@ async def escrow(
         ),
     ] = None,
     state: StateOption = None,
-    output: FormatOption = OutputFormat.TEXT,
+    output: FormatOption = TEXT,
 ) -> None:
     async with connect_to_state(state) as client:
         if retry is not None:
@@ -183,7 +173,7 @@ async def staged(
         bool, typer.Option("--objects", help="Name the objects too.")
     ] = False,
     state: StateOption = None,
-    output: FormatOption = OutputFormat.TEXT,
+    output: FormatOption = TEXT,
 ) -> None:
     async with connect_to_state(state) as client:
         stages = await client.stages(job)
@@ -232,7 +222,7 @@ async def allow(
         str, typer.Option("--by", help="Who approves. The audit keeps the name.")
     ],
     state: StateOption = None,
-    output: FormatOption = OutputFormat.TEXT,
+    output: FormatOption = TEXT,
 ) -> None:
     async with connect_to_state(state) as client:
         allowed = await client.allow_stage(stage, until, by)
@@ -254,10 +244,7 @@ def _print_allowed(allowed: dict[str, Any], state: Path | None) -> None:
 
 @async_command
 async def discard(
-    stage: StageArgument,
-    *,
-    state: StateOption = None,
-    output: FormatOption = OutputFormat.TEXT,
+    stage: StageArgument, *, state: StateOption = None, output: FormatOption = TEXT
 ) -> None:
     async with connect_to_state(state) as client:
         discarded = await client.discard_stage(stage)

@@ -41,22 +41,17 @@ _RESTART_SECONDS = 5.0
 log = structlog.get_logger()
 
 
-def rotate_log(file: Path, max_bytes: int = MAX_LOG_BYTES) -> None:
-    """Move a log that is larger to `FILE.1`.
+def rotate_logs(folder: Path, max_bytes: int = MAX_LOG_BYTES) -> None:
+    """Move each larger log below STATE/agents to `FILE.1`; one may fail alone.
 
     It is copied and truncated, not renamed, since the agent keeps its file open: Python
     writes there too before it dies.
     """
-    if file.stat().st_size > max_bytes:
-        shutil.copyfile(file, file.with_name(f"{file.name}.1"))
-        os.truncate(file, 0)
-
-
-def rotate_logs(folder: Path, max_bytes: int = MAX_LOG_BYTES) -> None:
-    """Rotate the logs below STATE/agents; one that fails does not stop the others."""
     for file in folder.glob(f"*/{LOG_NAME}"):
         try:
-            rotate_log(file, max_bytes)
+            if file.stat().st_size > max_bytes:
+                shutil.copyfile(file, file.with_name(f"{file.name}.1"))
+                os.truncate(file, 0)
         except OSError as error:
             log.warning("log not shortened", file=str(file), reason=error.strerror)
 
@@ -73,15 +68,10 @@ def make_child_environment(
 ) -> dict[str, str]:
     """Return the variables that a child may see: those of its bindings, and a few."""
     named = {
-        each.active_directory.password.env
-        for each in bindings
-        if each.active_directory is not None
+        each.active_directory.password.env for each in bindings if each.active_directory
     }
-    return {
-        name: environment[name]
-        for name in (*_INHERITED, *named)
-        if name is not None and name in environment
-    }
+    seen = named.union(_INHERITED)
+    return {name: value for name, value in environment.items() if name in seen}
 
 
 @dataclass

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec
+from typing import Annotated, Any, Final, ParamSpec
 
 import typer
 
@@ -44,6 +44,7 @@ class OutputFormat(StrEnum):
     JSON = "json"
 
 
+TEXT: Final = OutputFormat.TEXT
 FormatOption = Annotated[
     OutputFormat,
     typer.Option("--format", help="Text for people, or one JSON document."),

@@ -6,10 +6,10 @@ from cloudforest.cli.boundary import ExitCode, pick_exit_code
 from cloudforest.cli.connection import connect_to_state
 from cloudforest.cli.explain import parse_lookup, print_explanation
 from cloudforest.cli.options import (
+    TEXT,
     FormatOption,
     JobArgument,
     ObjectArgument,
-    OutputFormat,
     StateOption,
     async_command,
 )
@@ -23,7 +23,7 @@ async def provision(
     subject: ObjectArgument,
     *,
     state: StateOption = None,
-    output: FormatOption = OutputFormat.TEXT,
+    output: FormatOption = TEXT,
 ) -> int:
     async with connect_to_state(state, agents=True) as client:
         explanation = await client.provision(job, parse_lookup(subject))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from cloudforest.cli.connection import connect_to_state
 from cloudforest.cli.options import (
+    TEXT,
     FormatOption,
-    OutputFormat,
     StateOption,
     async_command,
 )
@@ -13,9 +13,7 @@ from cloudforest.cli.terminal import print_records, print_result
 
 
 @async_command
-async def status(
-    *, state: StateOption = None, output: FormatOption = OutputFormat.TEXT
-) -> None:
+async def status(*, state: StateOption = None, output: FormatOption = TEXT) -> None:
     async with connect_to_state(state) as client:
         current = await client.status()
 

@@ -21,6 +21,7 @@ from cloudforest.cli.cycles import (
     run_jobs,
 )
 from cloudforest.cli.options import (
+    TEXT,
     FormatOption,
     OutputFormat,
     StateOption,
@@ -45,7 +46,7 @@ async def up(
     once: Annotated[
         bool, typer.Option("--once", help="Run one cycle of each job, then exit.")
     ] = False,
-    output: FormatOption = OutputFormat.TEXT,
+    output: FormatOption = TEXT,
 ) -> int:
     from msgspec.structs import replace
 
@@ -55,7 +56,7 @@ async def up(
     from cloudforest.cli.plan_text import show_plan
     from cloudforest.cli.serve import serve_until_signal
 
-    text = output is OutputFormat.TEXT
+    text = output is TEXT
     compiled, desired = require_compiled_tree(tree)
     commit = read_commit(tree)
     if text:
@@ -107,7 +108,7 @@ async def _start_agents(
 async def _run_one_cycle_each(
     client: ControlPlaneClient, tree: Path, state: Path | None, output: OutputFormat
 ) -> int:
-    text = output is OutputFormat.TEXT
+    text = output is TEXT
     shown_state = state_for_commands(state, tree)
     if text:
         terminal.print_heading("Cycle")
