@@ -127,7 +127,7 @@ def _time_option(name: str, start: str) -> Any:
         name,
         metavar="TIME",
         parser=parse_past_time,
-        help=f"{start} then: 2h (ago), or ISO 8601.",
+        help=f"{start}: 2h (ago), or ISO 8601.",
     )
 
 
@@ -152,8 +152,8 @@ async def logs(  # noqa: PLR0913 - each is an option
     cycle: Annotated[
         str | None, typer.Option("--cycle", help="Only this cycle.")
     ] = None,
-    since: Annotated[datetime | None, _time_option("--since", "From")] = None,
-    until: Annotated[datetime | None, _time_option("--until", "Before")] = None,
+    since: Annotated[datetime | None, _time_option("--since", "From then on")] = None,
+    until: Annotated[datetime | None, _time_option("--until", "Before then")] = None,
     audit: Annotated[
         bool, typer.Option("--audit", help="Print the audit: what operators did.")
     ] = False,
