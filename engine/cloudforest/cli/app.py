@@ -10,7 +10,6 @@ import gc
 import importlib
 import inspect
 import sys
-from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -132,19 +131,9 @@ class Root(Group):
                 title: {name: _GROUP_HELP.get(name) or COMMANDS[name] for name in names}
                 for title, names in SECTIONS.items()
             },
-            elsewhere=_by_last_word(),
+            elsewhere=[name for name in COMMANDS if " " in name],
             **attributes,
         )
-
-
-def _by_last_word() -> Mapping[str, Sequence[str]]:
-    """Return the second-level commands by their last word: `pause`: `job pause`."""
-    commands: dict[str, list[str]] = {}
-    for name in COMMANDS:
-        group, _, word = name.rpartition(" ")
-        if group:
-            commands.setdefault(word, []).append(name)
-    return commands
 
 
 @functools.cache

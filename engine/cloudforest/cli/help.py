@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import UserDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
@@ -88,8 +88,15 @@ def _notes(parameter: Any, quoted: Callable[[str], str]) -> Iterator[str]:
         yield f"Environment variable: {quoted(parameter.envvar)}."
 
 
-def did_you_mean(typed: str, known: Mapping[str, Sequence[str]]) -> str:
-    """Return a question that names similar commands, or nothing; `known` is by word."""
+def did_you_mean(typed: str, here: Iterable[str], elsewhere: Iterable[str]) -> str:
+    """Return a question that names similar commands, or nothing.
+
+    `pause` is similar to the last word of `job pause`, which is elsewhere.
+    """
+    known: dict[str, list[str]] = {}
+    for name in elsewhere:
+        known.setdefault(name.split()[-1], []).append(name)
+    known |= {name: [name] for name in here}
     words = get_close_matches(typed, known)
     return _question(name for word in words for name in known[word])
 
@@ -163,18 +170,18 @@ class Group(_Plain, TyperGroup):
         *,
         load: Callable[[str], Any],
         sections: Mapping[str, Mapping[str, str]],
-        elsewhere: Mapping[str, Sequence[str]] | None = None,
+        elsewhere: Iterable[str] = (),
         **attributes: Any,
     ) -> None:
         """Take one line of help for each command, by section; `load` imports one.
 
-        `elsewhere`: commands of other groups to suggest, by their last word.
+        `elsewhere`: commands of other groups, to suggest for their last word.
         """
         super().__init__(suggest_commands=False, **attributes)
         self.summaries = {k: v for rows in sections.values() for k, v in rows.items()}
         self.commands = _Commands(self.summaries, load)
         self.sections = sections
-        self.elsewhere = elsewhere or {}
+        self.elsewhere = elsewhere
 
     def list_commands(self, ctx: Any) -> list[str]:
         del ctx
@@ -200,8 +207,7 @@ class Group(_Plain, TyperGroup):
         try:
             return super().resolve_command(ctx, args)
         except TyperException as error:
-            known = {**self.elsewhere, **{each: [each] for each in self.commands}}
-            error.message += did_you_mean(args[0], known)
+            error.message += did_you_mean(args[0], self.commands, self.elsewhere)
             raise
 
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:

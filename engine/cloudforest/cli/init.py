@@ -16,17 +16,13 @@ from cloudforest.cli import terminal
 
 SCHEMA_FILE = "tree.schema.json"
 """The file that the first line of each document names, for editors."""
-COMMON = "starter"
-"""The folder whose files every starter tree gets."""
 _SAMPLE_SOURCE = re.compile(r"^( +)(ldif: .*\n)((?:\1# .*\n)+)", re.MULTILINE)
 """A domain's sample export, and the commented lines of its real source."""
-DEFAULT_STARTER = "new-hybrid-customer"
 
 
 def list_scenarios() -> list[str]:
-    return sorted(
-        each.parent.name for each in find_shipped("topologies").glob("*/tenant.yaml")
-    )
+    tenants = find_shipped("topologies").glob("*/tenant.yaml")
+    return sorted(each.parent.name for each in tenants)
 
 
 def _parse_scenario(name: str) -> str:
@@ -51,9 +47,14 @@ def init(
             help="What already syncs to the tenant: new-hybrid-customer, "
             "existing-hybrid-new-forest or existing-hybrid-pilot.",
         ),
-    ] = DEFAULT_STARTER,
+    ] = "new-hybrid-customer",
 ) -> None:
-    _require_empty(folder)
+    is_empty = folder.is_dir() and not any(folder.iterdir())
+    if not is_empty and (folder.exists() or folder.is_symlink()):
+        raise Refused(
+            f'"{folder}" is not an empty folder. Name a new one; `init` overwrites '
+            "nothing."
+        )
     try:
         _write(folder, scenario)
     except OSError as error:
@@ -72,7 +73,7 @@ def _write(folder: Path, scenario: str) -> None:
     from cloudforest.compiler.schemas import bundle_schemas
 
     topologies = find_shipped("topologies")
-    shutil.copytree(topologies / COMMON, folder, dirs_exist_ok=True)
+    shutil.copytree(topologies / "starter", folder, dirs_exist_ok=True)
     for document in (topologies / scenario).glob("*.yaml"):
         text = to_starter(document.read_text(encoding="utf-8"))
         (folder / document.name).write_text(text, encoding="utf-8")
@@ -102,13 +103,3 @@ def _describe_copy_error(error: OSError) -> str:
     if isinstance(error, shutil.Error):
         return str(error.args[0][0][2]).partition("] ")[2].partition(": ")[0]
     return str(error.strerror or error)
-
-
-def _require_empty(folder: Path) -> None:
-    if folder.is_dir() and not any(folder.iterdir()):
-        return
-    if folder.exists() or folder.is_symlink():
-        raise Refused(
-            f'"{folder}" is not an empty folder. Name a new one; `init` overwrites '
-            "nothing."
-        )

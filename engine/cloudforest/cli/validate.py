@@ -120,17 +120,12 @@ def validate(
         case ValidateFormat.TEXT:
             print_diagnostics(diagnostics, terminal.out_console)
             if compiled.registration is not None:
-                terminal.print_done(_summarize(compiled))
+                documents = format_count(compiled.document_count, "document")
+                are = "is" if compiled.document_count == 1 else "are"
+                files = format_count(compiled.file_count, "file")
+                warnings = format_count(len(diagnostics), "warning")
+                terminal.print_done(f"{documents} in {files} {are} valid ({warnings}).")
     return ExitCode.FAILED if has_errors(diagnostics) else ExitCode.DONE
-
-
-def _summarize(compiled: CompiledTree) -> str:
-    return (
-        f"{format_count(compiled.document_count, 'document')} in "
-        f"{format_count(compiled.file_count, 'file')} "
-        f"{'is' if compiled.document_count == 1 else 'are'} valid "
-        f"({format_count(len(compiled.diagnostics), 'warning')})."
-    )
 
 
 def require_compiled_tree(tree: Path) -> tuple[CompiledTree, Registration]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cloudforest.cli.explain_steps import print_steps
+from cloudforest.cli.explain import print_steps
 
 
 @pytest.mark.parametrize(
