@@ -11,18 +11,10 @@ import typer
 
 from cloudforest.base.errors import Refused, Stale
 from cloudforest.base.values import canonical_digest, format_count
-from cloudforest.cli import terminal
+from cloudforest.cli import options, terminal
 from cloudforest.cli.boundary import ExitCode
 from cloudforest.cli.connection import connect_to_tree
-from cloudforest.cli.options import (
-    TEXT,
-    FormatOption,
-    OutputFormat,
-    StateOption,
-    TreeArgument,
-    async_command,
-    state_for_commands,
-)
+from cloudforest.cli.options import TEXT
 from cloudforest.cli.validate import require_compiled_tree
 
 if TYPE_CHECKING:
@@ -107,16 +99,16 @@ def _join_changes(changes: Sequence[str]) -> str:
     return ", ".join(changes[:_LISTED_CHANGES]) + more
 
 
-@async_command
+@options.async_command
 async def apply(
-    tree: TreeArgument = Path(),
+    tree: options.Tree = Path(),
     *,
-    state: StateOption = None,
+    state: options.State = None,
     plan_file: Annotated[
         Path | None, typer.Option("--plan", help="A plan that `plan --out` saved.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Apply without asking.")] = False,
-    output: FormatOption = TEXT,
+    output: options.Format = TEXT,
 ) -> int:
     from msgspec.structs import replace
 
@@ -125,7 +117,7 @@ async def apply(
     from cloudforest.plan.saved import load_plan
 
     text = output is TEXT
-    shown_state = state_for_commands(state, tree)
+    shown_state = options.state_for_commands(state, tree)
     saved = load_plan(plan_file) if plan_file else None
     compiled, desired = require_compiled_tree(tree)
     commit = plan.read_commit(tree)
@@ -163,7 +155,7 @@ async def register_plan(
     client: ControlPlaneClient,
     saved: SavedPlan,
     desired: Registration,
-    output: OutputFormat,
+    output: options.OutputFormat,
 ) -> int:
     """Register what the plan shows, and print each change; return the revision."""
     plan = saved.plan

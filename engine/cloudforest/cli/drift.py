@@ -9,32 +9,26 @@ import typer
 
 from cloudforest.base.errors import CloudforestError
 from cloudforest.base.values import describe_value, format_count
-from cloudforest.cli import terminal
+from cloudforest.cli import options, terminal
 from cloudforest.cli.boundary import ExitCode
 from cloudforest.cli.connection import connect_to_state
 from cloudforest.cli.cycles import cycles_exit_code, print_cycle_error, print_cycles
-from cloudforest.cli.options import (
-    TEXT,
-    FormatOption,
-    JobArgument,
-    StateOption,
-    async_command,
-)
+from cloudforest.cli.options import TEXT
 
 if TYPE_CHECKING:
     from cloudforest.adapters.control.client import ControlPlaneClient
 
 
-@async_command
+@options.async_command
 async def drift(
-    job: JobArgument,
+    job: options.Job,
     *,
     repair: Annotated[
         bool,
         typer.Option("--repair", help="Repair the drift now, in a cycle."),
     ] = False,
-    state: StateOption = None,
-    output: FormatOption = TEXT,
+    state: options.State = None,
+    output: options.Format = TEXT,
 ) -> int:
     async with connect_to_state(state, agents=repair) as client:
         drifted, summary = await _receive_drift(client, job, repair=repair)

@@ -10,17 +10,9 @@ import typer
 
 from cloudforest.base.errors import Refused
 from cloudforest.base.files import write_new_file
-from cloudforest.cli import terminal
+from cloudforest.cli import options, terminal
 from cloudforest.cli.connection import connect_to_state
 from cloudforest.cli.explain import parse_lookup
-from cloudforest.cli.options import (
-    JobArgument,
-    ObjectArgument,
-    StateOption,
-    async_command,
-    parse_pairs,
-    tree_folder,
-)
 
 if TYPE_CHECKING:
     from cloudforest.adapters.control.client import ControlPlaneClient
@@ -29,10 +21,10 @@ if TYPE_CHECKING:
 Replacements = dict[str, tuple[str, ...]]
 
 
-@async_command
+@options.async_command
 async def add(
-    job: JobArgument,
-    subject: ObjectArgument,
+    job: options.Job,
+    subject: options.Object,
     *,
     replace: Annotated[
         list[str] | None,
@@ -50,7 +42,7 @@ async def add(
         Path | None,
         typer.Option("--out", help="The file. Default: TREE/examples/NAME.yaml."),
     ] = None,
-    state: StateOption = None,
+    state: options.State = None,
 ) -> None:
     replacements = parse_replacements(replace or ())
     async with connect_to_state(state, agents=True) as client:
@@ -59,7 +51,7 @@ async def add(
         example, text = await _write_example_text(
             client, job, shown, name, replacements
         )
-    file = out or tree_folder(state) / "examples" / f"{example}.yaml"
+    file = out or options.tree_folder(state) / "examples" / f"{example}.yaml"
     write_new_file(file, text)
     terminal.print_done(
         f'Wrote "{file}". It has values of a real object: check them before you share '
@@ -72,7 +64,8 @@ def parse_replacements(pairs: Sequence[str]) -> Replacements:
     from cloudforest.compiler.example_text import DN_KEY
 
     replacements = {
-        name: tuple(filter(None, values)) for name, values in parse_pairs(pairs).items()
+        name: tuple(filter(None, values))
+        for name, values in options.parse_pairs(pairs).items()
     }
     if len(replacements.get(DN_KEY, ("",))) != 1:
         raise typer.BadParameter("An object has one dn. Pass one `--replace dn=DN`.")

@@ -13,18 +13,10 @@ from rich.text import Text
 
 from cloudforest.base.errors import Misconfigured
 from cloudforest.base.values import describe_value
-from cloudforest.cli import terminal
+from cloudforest.cli import options, terminal
 from cloudforest.cli.boundary import ExitCode
 from cloudforest.cli.connection import connect_to_state, connect_to_tree
-from cloudforest.cli.options import (
-    TEXT,
-    FormatOption,
-    JobArgument,
-    ObjectArgument,
-    OutputFormat,
-    StateOption,
-    async_command,
-)
+from cloudforest.cli.options import TEXT
 from cloudforest.cli.validate import require_compiled_tree
 
 if TYPE_CHECKING:
@@ -167,10 +159,10 @@ _FORMATTERS: Mapping[str, Callable[[str, Any], Iterator[Text]]] = {
 }
 
 
-@async_command
+@options.async_command
 async def explain(
-    job: JobArgument,
-    subject: ObjectArgument,
+    job: options.Job,
+    subject: options.Object,
     *,
     planned: Annotated[
         Path | None,
@@ -180,8 +172,8 @@ async def explain(
             help="Explain with the documents of this folder, before they are applied.",
         ),
     ] = None,
-    state: StateOption = None,
-    output: FormatOption = TEXT,
+    state: options.State = None,
+    output: options.Format = TEXT,
 ) -> int:
     lookup = parse_lookup(subject)
     if planned is None:
@@ -204,7 +196,7 @@ async def _explain_planned(
             return await client.explain_planned(job, lookup, desired)
 
 
-def print_explanation(explanation: dict[str, Any], output: OutputFormat) -> int:
+def print_explanation(explanation: dict[str, Any], output: options.OutputFormat) -> int:
     """Print the steps; return FAILED if the directory does not show the object."""
     terminal.print_result(explanation, output, lambda: print_steps(explanation))
     found = explanation["steps"][0]["result"] != "unknown"

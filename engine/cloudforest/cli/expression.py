@@ -13,9 +13,9 @@ from rich.text import Text
 
 from cloudforest.base.errors import Misconfigured
 from cloudforest.base.files import MAX_DATA_BYTES, read_bounded
-from cloudforest.cli import terminal
+from cloudforest.cli import options, terminal
 from cloudforest.cli.boundary import ExitCode
-from cloudforest.cli.options import TEXT, FormatOption, parse_pairs
+from cloudforest.cli.options import TEXT
 
 if TYPE_CHECKING:
     from cloudforest.program.expressions.catalog import FunctionEntry
@@ -125,7 +125,9 @@ def make_trial_input(
         moment = parse_moment(now) if now else datetime.now(UTC)
     except InvalidEntry as error:
         raise Misconfigured(f"{file or '--now'}: {error}") from error
-    named = {name: tuple(values) for name, values in parse_pairs(pairs or ()).items()}
+    named = {
+        name: tuple(values) for name, values in options.parse_pairs(pairs or ()).items()
+    }
     context = EvaluationContext(now=moment, taken=frozenset(taken or ()))
     return attributes | named, context
 
@@ -180,7 +182,7 @@ def evaluate(  # noqa: PLR0913, PLR0917 - each is an option
     object_: ObjectOption = None,
     now: NowOption = None,
     taken: TakenOption = None,
-    output: FormatOption = TEXT,
+    output: options.Format = TEXT,
 ) -> int:
     from cloudforest.program.expressions.trial import try_expression
 
@@ -221,7 +223,7 @@ def explain(
     object_: ObjectOption = None,
     now: NowOption = None,
     taken: TakenOption = None,
-    output: FormatOption = TEXT,
+    output: options.Format = TEXT,
 ) -> int:
     from cloudforest.program.expressions.trial import explain_expression
 
@@ -260,7 +262,7 @@ def functions(
     name: Annotated[
         str | None, typer.Argument(metavar="[NAME]", help="Show only this function.")
     ] = None,
-    output: FormatOption = TEXT,
+    output: options.Format = TEXT,
 ) -> None:
     from cloudforest.program.expressions.catalog import (
         list_functions,

@@ -13,8 +13,7 @@ import typer
 
 from cloudforest.base.errors import Misconfigured, Refused
 from cloudforest.base.files import MAX_DATA_BYTES, read_bounded, write_new_file
-from cloudforest.cli import terminal
-from cloudforest.cli.options import StateOption, tree_folder
+from cloudforest.cli import options, terminal
 from cloudforest.cli.validate import require_compiled_tree
 
 if TYPE_CHECKING:
@@ -100,7 +99,7 @@ def _parse_job_name(text: str) -> str:
 def export_schema(
     job: Annotated[str, typer.Argument(metavar="JOB", help="A job of the tree.")],
     *,
-    state: StateOption = None,
+    state: options.State = None,
     base: Annotated[
         Path | None,
         typer.Option(
@@ -117,7 +116,7 @@ def export_schema(
     from cloudforest.graph.export_rules import export_jobs, make_skeleton
     from cloudforest.graph.schema import parse_schema
 
-    tree = tree_folder(state)
+    tree = options.tree_folder(state)
     _, registration = require_compiled_tree(tree)
     registered = registration.find_job(job)
     if registered is None:

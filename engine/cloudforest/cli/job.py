@@ -9,25 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from cloudforest.base.values import format_count
+from cloudforest.cli import options, terminal
 from cloudforest.cli.connection import connect_to_state
 from cloudforest.cli.cycles import cycles_exit_code, print_cycles, run_jobs
-from cloudforest.cli.options import (
-    TEXT,
-    FormatOption,
-    JobArgument,
-    OutputFormat,
-    StateOption,
-    async_command,
-    parse_future_time,
-    report_as_usage_error,
-)
-from cloudforest.cli.terminal import (
-    format_time,
-    print_done,
-    print_records,
-    print_result,
-    suggest,
-)
+from cloudforest.cli.options import TEXT
 from cloudforest.control_plane.state_folder import (
     add_state_option,
     add_state_to_commands,
@@ -45,16 +30,18 @@ ALL_OBJECTS = "all"
 _INTERVAL_UNITS = ((3600, "h"), (60, "min"), (1, "s"))
 
 
-@async_command
-async def list_jobs(*, state: StateOption = None, output: FormatOption = TEXT) -> None:
+@options.async_command
+async def list_jobs(
+    *, state: options.State = None, output: options.Format = TEXT
+) -> None:
     async with connect_to_state(state) as client:
         jobs = await client.jobs()
 
     def show() -> None:
         rows = [each | {"interval": format_interval(each["interval"])} for each in jobs]
-        print_records("Jobs", rows)
+        terminal.print_records("Jobs", rows)
 
-    print_result({"jobs": jobs}, output, show)
+    terminal.print_result({"jobs": jobs}, output, show)
 
 
 def format_interval(seconds: int) -> str:
@@ -63,33 +50,33 @@ def format_interval(seconds: int) -> str:
     return f"every {seconds // size} {unit}"
 
 
-@async_command
+@options.async_command
 async def run(
-    job: JobArgument, *, state: StateOption = None, output: FormatOption = TEXT
+    job: options.Job, *, state: options.State = None, output: options.Format = TEXT
 ) -> int:
     text = output is TEXT
     async with connect_to_state(state, agents=True) as client:
         cycles = await run_jobs(client, [job], state, progress=text)
-    print_result({"jobs": cycles}, output, lambda: print_cycles(cycles, state))
+    terminal.print_result({"jobs": cycles}, output, lambda: print_cycles(cycles, state))
     return cycles_exit_code(cycles)
 
 
-@async_command
+@options.async_command
 async def pause(
-    job: JobArgument, *, state: StateOption = None, output: FormatOption = TEXT
+    job: options.Job, *, state: options.State = None, output: options.Format = TEXT
 ) -> None:
     await _set_paused(job, state, output, paused=True)
 
 
-@async_command
+@options.async_command
 async def start(
-    job: JobArgument, *, state: StateOption = None, output: FormatOption = TEXT
+    job: options.Job, *, state: options.State = None, output: options.Format = TEXT
 ) -> None:
     await _set_paused(job, state, output, paused=False)
 
 
 async def _set_paused(
-    job: str, state: Path | None, output: OutputFormat, *, paused: bool
+    job: str, state: Path | None, output: options.OutputFormat, *, paused: bool
 ) -> None:
     async with connect_to_state(state) as client:
         await (client.pause_job if paused else client.start_job)(job)
@@ -99,12 +86,12 @@ async def _set_paused(
         else f'Job "{job}" is resumed. A running `serve` starts its next cycle now.'
     )
     message = add_state_to_commands(message, state)
-    print_result({"job": job, "paused": paused}, output, lambda: print_done(message))
+    terminal.print_result({"job": job, "paused": paused}, output, message)
 
 
-@async_command
+@options.async_command
 async def restart(
-    job: JobArgument,
+    job: options.Job,
     *,
     reset: Annotated[
         str,
@@ -115,21 +102,21 @@ async def restart(
             "separated by commas. Default: the first three.",
         ),
     ] = "",
-    state: StateOption = None,
-    output: FormatOption = TEXT,
+    state: options.State = None,
+    output: options.Format = TEXT,
 ) -> None:
     scopes = reset.split(",")
-    with report_as_usage_error():
+    with options.report_as_usage_error():
         parse_reset_scopes(scopes)
     async with connect_to_state(state) as client:
         done = await client.restart_job(job, scopes)
     message = f'Job "{job}" starts over. Reset: {", ".join(done)}.'
-    print_result({"job": job, "reset": done}, output, lambda: print_done(message))
+    terminal.print_result({"job": job, "reset": done}, output, message)
 
 
-@async_command
+@options.async_command
 async def escrow(
-    job: JobArgument,
+    job: options.Job,
     *,
     retry: Annotated[
         str | None,
@@ -139,16 +126,15 @@ async def escrow(
             help="Retry this objectGUID, or `all`, in the next cycle.",
         ),
     ] = None,
-    state: StateOption = None,
-    output: FormatOption = TEXT,
+    state: options.State = None,
+    output: options.Format = TEXT,
 ) -> None:
     async with connect_to_state(state) as client:
         if retry is not None:
             named = None if retry == ALL_OBJECTS else retry.lower()
             count = await client.retry_escrow(job, named)
             message = f"The next cycle retries {format_count(count, 'change')}."
-            data = {"job": job, "retried": count}
-            print_result(data, output, lambda: print_done(message))
+            terminal.print_result({"job": job, "retried": count}, output, message)
             return
         escrowed = [each async for each in client.escrowed_objects(job)]
 
@@ -157,12 +143,12 @@ async def escrow(
             {"name": each["object"], "who": each.pop("name"), **each}
             for each in escrowed
         ]
-        print_records(f"In escrow of {job}", rows)
+        terminal.print_records(f"In escrow of {job}", rows)
 
-    print_result({"job": job, "escrow": escrowed}, output, show)
+    terminal.print_result({"job": job, "escrow": escrowed}, output, show)
 
 
-@async_command
+@options.async_command
 async def staged(
     job: Annotated[
         str | None,
@@ -172,8 +158,8 @@ async def staged(
     objects: Annotated[
         bool, typer.Option("--objects", help="Name the objects too.")
     ] = False,
-    state: StateOption = None,
-    output: FormatOption = TEXT,
+    state: options.State = None,
+    output: options.Format = TEXT,
 ) -> None:
     async with connect_to_state(state) as client:
         stages = await client.stages(job)
@@ -185,9 +171,9 @@ async def staged(
                 each["objects"] = [one async for one in listed]
 
     def show() -> None:
-        print_records("Stages", [_format_stage(each) for each in stages])
+        terminal.print_records("Stages", [_format_stage(each) for each in stages])
 
-    print_result({"stages": stages}, output, show)
+    terminal.print_result({"stages": stages}, output, show)
 
 
 def _format_stage(stage: dict[str, Any]) -> dict[str, Any]:
@@ -205,7 +191,7 @@ def _format_staged_object(staged: dict[str, Any]) -> str:
     return f"{staged['action']} {staged['dn'] or staged['object']}{member}"
 
 
-@async_command
+@options.async_command
 async def allow(
     stage: StageArgument,
     *,
@@ -214,40 +200,42 @@ async def allow(
         typer.Option(
             "--until",
             metavar="TIME",
-            parser=parse_future_time,
+            parser=options.parse_future_time,
             help="A duration (2h), or a time in ISO 8601.",
         ),
     ],
     by: Annotated[
         str, typer.Option("--by", help="Who approves. The audit keeps the name.")
     ],
-    state: StateOption = None,
-    output: FormatOption = TEXT,
+    state: options.State = None,
+    output: options.Format = TEXT,
 ) -> None:
     async with connect_to_state(state) as client:
         allowed = await client.allow_stage(stage, until, by)
-    print_result(allowed, output, lambda: _print_allowed(allowed, state))
+    terminal.print_result(allowed, output, lambda: _print_allowed(allowed, state))
 
 
 def _print_allowed(allowed: dict[str, Any], state: Path | None) -> None:
-    digest, until = allowed["digest"][:12], format_time(allowed["until"])
+    digest, until = allowed["digest"][:12], terminal.format_time(allowed["until"])
     if allowed["job"] is None:
-        print_done(f"Stage {digest} does not exist yet. It is allowed until {until}.")
+        terminal.print_done(
+            f"Stage {digest} does not exist yet. It is allowed until {until}."
+        )
         return
     effects = format_count(allowed["effects"], "effect")
-    print_done(
+    terminal.print_done(
         f"Stage {digest}: {effects} allowed until {until}. The next cycle reads the "
         "objects again and writes the effects."
     )
-    suggest(f"cloudforest job run {allowed['job']}", "write them now", state)
+    terminal.suggest(f"cloudforest job run {allowed['job']}", "write them now", state)
 
 
-@async_command
+@options.async_command
 async def discard(
-    stage: StageArgument, *, state: StateOption = None, output: FormatOption = TEXT
+    stage: StageArgument, *, state: options.State = None, output: options.Format = TEXT
 ) -> None:
     async with connect_to_state(state) as client:
         discarded = await client.discard_stage(stage)
     effects = format_count(discarded["effects"], "effect")
     message = f"Stage {discarded['digest'][:12]}: {effects} discarded."
-    print_result(discarded, output, lambda: print_done(message))
+    terminal.print_result(discarded, output, message)

@@ -16,14 +16,8 @@ import typer
 
 from cloudforest.base.errors import Refused, Unavailable
 from cloudforest.base.values import describe_value
+from cloudforest.cli import options, terminal
 from cloudforest.cli.connection import connect_to_state
-from cloudforest.cli.options import (
-    StateOption,
-    async_command,
-    parse_past_time,
-    state_folder,
-)
-from cloudforest.cli.terminal import format_time
 from cloudforest.model.cycles import LogAction, LogQuery, LogStatus
 
 if TYPE_CHECKING:
@@ -65,7 +59,7 @@ def _format_changes(entry: LogRecord) -> Iterator[str]:
 
 
 def _format_text(entry: LogRecord) -> str:
-    words = [format_time(entry["time"])]
+    words = [terminal.format_time(entry["time"])]
     words += [entry[key] for key in ("job", "action", "status", "name")]
     parts = (" ".join(words), entry["reason"], "; ".join(_format_changes(entry)))
     return _to_one_line("  ".join(filter(None, parts)))
@@ -73,7 +67,7 @@ def _format_text(entry: LogRecord) -> str:
 
 def _format_audit_text(record: LogRecord) -> str:
     words = [record[key] for key in AUDIT_COLUMNS[2:]]
-    return _to_one_line("  ".join([format_time(record["time"]), *words]))
+    return _to_one_line("  ".join([terminal.format_time(record["time"]), *words]))
 
 
 def _to_one_line(text: str) -> str:
@@ -126,15 +120,15 @@ def _time_option(name: str, start: str) -> Any:
     return typer.Option(
         name,
         metavar="TIME",
-        parser=parse_past_time,
+        parser=options.parse_past_time,
         help=f"{start}: 2h (ago), or ISO 8601.",
     )
 
 
-@async_command
+@options.async_command
 async def logs(  # noqa: PLR0913 - each is an option
     *,
-    state: StateOption = None,
+    state: options.State = None,
     job: Annotated[str | None, typer.Option("--job", help="Only this job.")] = None,
     subject: Annotated[
         str | None,
@@ -212,7 +206,7 @@ async def _print_logs(
 ) -> None:
     import asyncio
 
-    folder = state_folder(state)
+    folder = options.state_folder(state)
     if follow and folder.keys.is_dir() and folder.find_running_server() is None:
         raise Unavailable(
             f'No `cloudforest serve` runs on "{folder.path}", so --follow has nothing '

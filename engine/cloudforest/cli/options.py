@@ -17,18 +17,18 @@ import typer
 from cloudforest.base.errors import Misconfigured
 from cloudforest.control_plane.state_folder import StateFolder
 
-TreeArgument = Annotated[
+Tree = Annotated[
     Path, typer.Argument(metavar="[TREE]", help="The folder of the documents.")
 ]
-JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="The job's name.")]
-ObjectArgument = Annotated[
+Job = Annotated[str, typer.Argument(metavar="JOB", help="The job's name.")]
+Object = Annotated[
     str,
     typer.Argument(
         metavar="OBJECT",
         help="A DN, an objectGUID, ATTRIBUTE=VALUE, or a value to match by.",
     ),
 ]
-StateOption = Annotated[
+State = Annotated[
     Path | None,
     typer.Option(
         "--state",
@@ -45,7 +45,7 @@ class OutputFormat(StrEnum):
 
 
 TEXT: Final = OutputFormat.TEXT
-FormatOption = Annotated[
+Format = Annotated[
     OutputFormat,
     typer.Option("--format", help="Text for people, or one JSON document."),
 ]

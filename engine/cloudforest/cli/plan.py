@@ -11,16 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cloudforest.base.errors import Interrupted
-from cloudforest.cli import terminal
+from cloudforest.cli import options, terminal
 from cloudforest.cli.boundary import ExitCode, pick_exit_code
 from cloudforest.cli.connection import connect_to_tree
-from cloudforest.cli.options import (
-    StateOption,
-    TreeArgument,
-    async_command,
-    report_as_usage_error,
-    state_for_commands,
-)
 from cloudforest.cli.validate import require_compiled_tree
 from cloudforest.control_plane.state_folder import add_state_option
 
@@ -89,11 +82,11 @@ def _run_git(tree: Path, *words: str) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-@async_command
+@options.async_command
 async def plan(  # noqa: PLR0913 - one parameter an option
-    tree: TreeArgument = Path(),
+    tree: options.Tree = Path(),
     *,
-    state: StateOption = None,
+    state: options.State = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", help="A file to save the plan in, for `apply`."),
@@ -121,7 +114,7 @@ async def plan(  # noqa: PLR0913 - one parameter an option
             "--samples needs the preview that --no-impact skips. Pass only one of them."
         )
     if out is not None:
-        with report_as_usage_error():
+        with options.report_as_usage_error():
             require_plan_path(out)
     compiled, desired = require_compiled_tree(tree)
     commit = read_commit(tree)
@@ -134,7 +127,7 @@ async def plan(  # noqa: PLR0913 - one parameter an option
             with_names=samples is not None,
         )
     saved = replace(evaluated, commit=commit)
-    _print_plan(saved.plan, output, state_for_commands(state, tree))
+    _print_plan(saved.plan, output, options.state_for_commands(state, tree))
     if out is not None:
         save_plan(out, saved)
         command = f"cloudforest apply {shlex.quote(str(tree))} --plan "

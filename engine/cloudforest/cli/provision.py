@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
+from cloudforest.cli import options
 from cloudforest.cli.boundary import ExitCode, pick_exit_code
 from cloudforest.cli.connection import connect_to_state
 from cloudforest.cli.explain import parse_lookup, print_explanation
-from cloudforest.cli.options import (
-    TEXT,
-    FormatOption,
-    JobArgument,
-    ObjectArgument,
-    StateOption,
-    async_command,
-)
+from cloudforest.cli.options import TEXT
 
 _CODE_BY_RESULT = {"staged": ExitCode.BLOCKED, "escrow": ExitCode.ESCROW}
 
 
-@async_command
+@options.async_command
 async def provision(
-    job: JobArgument,
-    subject: ObjectArgument,
+    job: options.Job,
+    subject: options.Object,
     *,
-    state: StateOption = None,
-    output: FormatOption = TEXT,
+    state: options.State = None,
+    output: options.Format = TEXT,
 ) -> int:
     async with connect_to_state(state, agents=True) as client:
         explanation = await client.provision(job, parse_lookup(subject))

@@ -7,23 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cloudforest.cli import terminal
+from cloudforest.cli import options, terminal
 from cloudforest.cli.boundary import ExitCode
-from cloudforest.cli.options import (
-    StateOption,
-    async_command,
-    report_as_usage_error,
-    state_folder,
-)
 
 if TYPE_CHECKING:
     from cloudforest.control_plane.host import HostedControlPlane
 
 
-@async_command
+@options.async_command
 async def serve(
     *,
-    state: StateOption = None,
+    state: options.State = None,
     store: Annotated[
         str | None,
         typer.Option("--store", help="A database URL. Default: SQLite in STATE."),
@@ -39,12 +33,12 @@ async def serve(
         parse_loopback,
     )
 
-    with report_as_usage_error():
+    with options.report_as_usage_error():
         parse_loopback(listen)
         if store is not None:
             open_engine(store).dispose()
-    options = HostOptions(store=store, listen=listen)
-    async with host_control_plane(state_folder(state), options) as hosted:
+    host = HostOptions(store=store, listen=listen)
+    async with host_control_plane(options.state_folder(state), host) as hosted:
         return await serve_until_signal(hosted, text=True)
 
 

@@ -44,12 +44,16 @@ def print_json(value: Any) -> None:
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(value)).decode() + "\n")
 
 
-def print_result(data: Any, output: OutputFormat, show: Callable[[], object]) -> None:
-    """Print `data` as JSON, or call `show` to print it as text."""
+def print_result(
+    data: Any, output: OutputFormat, shown: str | Callable[[], object]
+) -> None:
+    """Print `data` as JSON, or `shown` as text: a sentence, or a function to call."""
     if output is OutputFormat.JSON:
         print_json(data)
+    elif isinstance(shown, str):
+        print_done(shown)
     else:
-        show()
+        shown()
 
 
 def print_done(message: str) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from cloudforest.base.errors import Misconfigured
 from cloudforest.base.values import format_count
-from cloudforest.cli import terminal
+from cloudforest.cli import options, terminal
 from cloudforest.cli.connection import host_for_tree
 from cloudforest.cli.cycles import (
     cycles_exit_code,
@@ -20,16 +20,7 @@ from cloudforest.cli.cycles import (
     print_cycles,
     run_jobs,
 )
-from cloudforest.cli.options import (
-    TEXT,
-    FormatOption,
-    OutputFormat,
-    StateOption,
-    TreeArgument,
-    async_command,
-    state_folder,
-    state_for_commands,
-)
+from cloudforest.cli.options import TEXT
 from cloudforest.cli.validate import require_compiled_tree
 
 if TYPE_CHECKING:
@@ -38,15 +29,15 @@ if TYPE_CHECKING:
     from cloudforest.control_plane.host import HostedControlPlane
 
 
-@async_command
+@options.async_command
 async def up(
-    tree: TreeArgument = Path(),
+    tree: options.Tree = Path(),
     *,
-    state: StateOption = None,
+    state: options.State = None,
     once: Annotated[
         bool, typer.Option("--once", help="Run one cycle of each job, then exit.")
     ] = False,
-    output: FormatOption = TEXT,
+    output: options.Format = TEXT,
 ) -> int:
     from msgspec.structs import replace
 
@@ -67,14 +58,14 @@ async def up(
             f'The control plane of this tree runs at "{compiled.service.url}". Use '
             "`cloudforest apply` and `cloudforest agent run NAME`."
         )
-    folder = state_folder(state, tree)
+    folder = options.state_folder(state, tree)
     async with AsyncExitStack() as stack:
         hosted = await stack.enter_async_context(host_for_tree(compiled, folder))
         client = await stack.enter_async_context(hosted.client())
         saved = await evaluate_plan(client, desired, progress=text)
         if text:
             terminal.print_heading("Plan")
-            show_plan(saved.plan, state_for_commands(state, tree))
+            show_plan(saved.plan, options.state_for_commands(state, tree))
             terminal.print_heading("Registration")
         await register_plan(client, replace(saved, commit=commit), desired, output)
         agents = LocalAgents(folder, hosted.url, compiled.folder)
@@ -106,10 +97,13 @@ async def _start_agents(
 
 
 async def _run_one_cycle_each(
-    client: ControlPlaneClient, tree: Path, state: Path | None, output: OutputFormat
+    client: ControlPlaneClient,
+    tree: Path,
+    state: Path | None,
+    output: options.OutputFormat,
 ) -> int:
     text = output is TEXT
-    shown_state = state_for_commands(state, tree)
+    shown_state = options.state_for_commands(state, tree)
     if text:
         terminal.print_heading("Cycle")
     jobs = await list_startable_jobs(client)
@@ -130,7 +124,7 @@ async def _suggest_next_commands(
     """Suggest commands that work here, with an object that exists."""
     from cloudforest.model.cycles import LogQuery
 
-    shown_state = state_for_commands(state, tree)
+    shown_state = options.state_for_commands(state, tree)
     terminal.print_heading("Next")
     for job in jobs[:1]:
         async for entry in client.logs(LogQuery(job=job)):

@@ -15,9 +15,8 @@ from rich.text import Text
 from cloudforest.base.diagnostics import Diagnostic, Severity, has_errors
 from cloudforest.base.errors import Misconfigured
 from cloudforest.base.values import format_count
-from cloudforest.cli import terminal
+from cloudforest.cli import options, terminal
 from cloudforest.cli.boundary import ExitCode
-from cloudforest.cli.options import TreeArgument
 
 if TYPE_CHECKING:
     from cloudforest.compiler.compile import CompiledTree
@@ -98,7 +97,7 @@ class ValidateFormat(StrEnum):
 
 
 def validate(
-    tree: TreeArgument = Path(),
+    tree: options.Tree = Path(),
     output: Annotated[
         ValidateFormat,
         typer.Option(
