@@ -110,8 +110,6 @@ async def apply(
     yes: Annotated[bool, typer.Option("--yes", help="Apply without asking.")] = False,
     output: options.Format = TEXT,
 ) -> int:
-    from msgspec.structs import replace
-
     from cloudforest.cli import plan
     from cloudforest.cli.plan_text import show_plan
     from cloudforest.plan.saved import load_plan
@@ -123,15 +121,16 @@ async def apply(
     commit = plan.read_commit(tree)
     async with connect_to_tree(compiled, state) as client:
         if saved is None:
-            saved = await plan.evaluate_plan(client, desired, progress=text)
-            saved = replace(saved, commit=commit)
+            saved = await plan.evaluate_plan(client, desired, commit, progress=text)
         else:
             await require_current_plan(client, saved, desired)
             if saved.plan.blocked:
                 # Its stages may be allowed by now.
-                again = await plan.evaluate_plan(client, desired, progress=text)
+                again = await plan.evaluate_plan(
+                    client, desired, saved.commit, progress=text
+                )
                 if not any(each.failed for each in again.plan.impacts):
-                    saved = replace(again, commit=saved.commit)
+                    saved = again
         if text:
             show_plan(saved.plan, shown_state)
         if saved.plan.changes and not yes and plan_file is None:

@@ -105,8 +105,6 @@ async def plan(  # noqa: PLR0913 - one parameter an option
         bool, typer.Option("--detailed-exitcode", help="Exit 2 if changes are pending.")
     ] = False,
 ) -> int:
-    from msgspec.structs import replace
-
     from cloudforest.plan.saved import require_plan_path, save_plan
 
     if samples is not None and no_impact:
@@ -119,14 +117,14 @@ async def plan(  # noqa: PLR0913 - one parameter an option
     compiled, desired = require_compiled_tree(tree)
     commit = read_commit(tree)
     async with connect_to_tree(compiled, state) as client:
-        evaluated = await evaluate_plan(
+        saved = await evaluate_plan(
             client,
             desired,
+            commit,
             impact=not no_impact,
             progress=output is not PlanFormat.JSON,
             with_names=samples is not None,
         )
-    saved = replace(evaluated, commit=commit)
     _print_plan(saved.plan, output, options.state_for_commands(state, tree))
     if out is not None:
         save_plan(out, saved)
@@ -144,11 +142,14 @@ async def plan(  # noqa: PLR0913 - one parameter an option
 async def evaluate_plan(
     client: ControlPlaneClient,
     desired: Registration,
+    commit: str | None,
     *,
     impact: bool = True,
     progress: bool,
     with_names: bool = False,
 ) -> SavedPlan:
+    from msgspec.structs import replace
+
     from cloudforest.plan.plan import make_plan
     from cloudforest.plan.saved import make_saved_plan
 
@@ -164,7 +165,8 @@ async def evaluate_plan(
         desired=desired,
         report=report,
     )
-    return make_saved_plan(made, desired, registered.registration)
+    saved = make_saved_plan(made, desired, registered.registration)
+    return replace(saved, commit=commit)
 
 
 async def _evaluate_impact(

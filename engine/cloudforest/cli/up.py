@@ -39,8 +39,6 @@ async def up(
     ] = False,
     output: options.Format = TEXT,
 ) -> int:
-    from msgspec.structs import replace
-
     from cloudforest.cli.apply import register_plan
     from cloudforest.cli.local_agents import LocalAgents
     from cloudforest.cli.plan import evaluate_plan, read_commit
@@ -62,12 +60,12 @@ async def up(
     async with AsyncExitStack() as stack:
         hosted = await stack.enter_async_context(host_for_tree(compiled, folder))
         client = await stack.enter_async_context(hosted.client())
-        saved = await evaluate_plan(client, desired, progress=text)
+        saved = await evaluate_plan(client, desired, commit, progress=text)
         if text:
             terminal.print_heading("Plan")
             show_plan(saved.plan, options.state_for_commands(state, tree))
             terminal.print_heading("Registration")
-        await register_plan(client, replace(saved, commit=commit), desired, output)
+        await register_plan(client, saved, desired, output)
         agents = LocalAgents(folder, hosted.url, compiled.folder)
         await stack.enter_async_context(agents.supervise())
         await _start_agents(agents, client, hosted, text=text)
