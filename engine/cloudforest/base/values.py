@@ -105,6 +105,17 @@ class Value(
     """A frozen record with camelCase JSON that is validated when read."""
 
 
+def describe_value(value: Any) -> str:
+    """Return a text, else JSON, with control and invisible characters escaped."""
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return "".join(
+        each
+        if each.isprintable() or each in "\n\t"
+        else each.encode("unicode_escape").decode()
+        for each in text
+    )
+
+
 def format_count(number: int, noun: str) -> str:
     """Return `1 request` or `2 requests`; for nouns whose plural adds an s."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -6,9 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cloudforest.base.wording import suggest_names
 from cloudforest.cli import terminal
-from cloudforest.compiler.schemas import DOCUMENT_KINDS, bundle_schemas, load_schema
 
 
 def schema(
@@ -19,7 +17,9 @@ def schema(
         ),
     ] = "",
 ) -> None:
-    """Print the JSON Schema (2020-12) of one kind, or of all kinds."""
+    from cloudforest.base.wording import suggest_names
+    from cloudforest.compiler.schemas import DOCUMENT_KINDS, bundle_schemas, load_schema
+
     known = {each.lower() for each in (*DOCUMENT_KINDS, "plan")}
     if kind and kind.lower() not in known:
         raise typer.BadParameter(

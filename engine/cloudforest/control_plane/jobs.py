@@ -20,8 +20,8 @@ from cloudforest.model.messages import Lookup
 from cloudforest.model.ports.identity import IdentityStore
 from cloudforest.model.ports.store import ProvisioningStore
 from cloudforest.model.registration import Job, Registration
-from cloudforest.provisioning.explanation.explain import explain_object
 from cloudforest.provisioning.cycle import provision_on_demand
+from cloudforest.provisioning.explanation.explain import explain_object
 from cloudforest.provisioning.quarantine import Hold, compute_holds, compute_job_health
 from cloudforest.provisioning.run import get_registered_job
 from cloudforest.provisioning.scheduler import Scheduler

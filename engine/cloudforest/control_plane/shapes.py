@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -12,18 +11,13 @@ import msgspec
 from cloudforest.hybrid.bootstrap import agent_state
 from cloudforest.model.cycles import Cycle, Watermark
 from cloudforest.model.effects import Effect
-from cloudforest.model.identity import AgentRecord
+from cloudforest.model.identity import AgentRecord, digest_certificate
 from cloudforest.model.jobs import JobHealth, JobState, Quarantine
 from cloudforest.model.registration import Job, Registration
 from cloudforest.model.stages import ExceededBudget
 from cloudforest.plan.plan import GuardObjection, JobImpact
 from cloudforest.provisioning.impact import Impact
 from cloudforest.provisioning.run import CycleContext
-
-
-def digest_certificate(pem: str) -> str:
-    """Return the SHA-256 of the PEM text, which identifies the certificate."""
-    return hashlib.sha256(pem.encode()).hexdigest()
 
 
 def shape_agent(record: AgentRecord, now: datetime) -> dict[str, Any]:

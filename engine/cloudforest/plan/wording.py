@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from cloudforest.base.values import Value, escape_unprintable, format_count
+from cloudforest.base.values import Value, describe_value, format_count
 from cloudforest.model.registration import AttributeMapping, Budget, Job, Profile, Scope
 from cloudforest.plan.difference import Change, FieldChange, compare_lists, has_order
 from cloudforest.plan.plan import GuardObjection, JobImpact, Plan
@@ -131,12 +131,6 @@ def describe_guard(guard: GuardObjection) -> str:
         f"{after}{effects} {exceed} the limit of {guard.limit} "
         f"(guard.{guard.guard} of job {guard.job})."
     )
-
-
-def describe_value(value: Any) -> str:
-    """Return a text, else JSON, with control and invisible characters escaped."""
-    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return text if text.isprintable() else escape_unprintable(text, allowed="\n\t")
 
 
 def compare_list_items(field: FieldChange) -> tuple[list[str], list[str]] | None:

@@ -20,7 +20,8 @@ from tests.support.memory_target import MemoryTarget
 from tests.support.world import NOON, memory_store
 
 from cloudforest.adapters.store.provisioning import SqlProvisioningStore
-from cloudforest.cli.plan import add_state_to_plan, show_plan
+from cloudforest.cli.plan import add_state_to_plan
+from cloudforest.cli.plan_text import show_plan
 from cloudforest.compiler.compile import compile_tree
 from cloudforest.control_plane import shapes
 from cloudforest.control_plane.preview import open_preview_bus
