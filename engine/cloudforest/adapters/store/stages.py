@@ -88,7 +88,7 @@ def _to_staged_effect(*row: str) -> StagedEffect:
 class Stages(StorePart):
     @transaction
     def save_stage(self, db: Connection, new: Stage) -> None:
-        row = {"id": new.id, "job": new.job, "created": time_text(new.created)}
+        row: Row = {"id": new.id, "job": new.job, "created": time_text(new.created)}
         row |= {"state": "waiting", "body": encode_json(new)}
         upsert(db, stage, [row])
         db.execute(delete(staged).where(staged.c.stage == new.id))
@@ -187,4 +187,4 @@ class Stages(StorePart):
         old = spent.c.time < time_text(since)
         db.execute(delete(spent).where(budget, old))
         total = select(func.coalesce(func.sum(spent.c.effects), 0)).where(budget)
-        return db.scalars(total).one()
+        return int(db.scalars(total).one())
