@@ -101,7 +101,7 @@ def _find_remote_service(compiled: CompiledTree) -> ControlPlaneClient | None:
     service = compiled.service
     if service is None or service.url is None:
         return None
-    token = service.token and read_secret(service.token, compiled.folder)
+    token = read_secret(service.token, compiled.folder) if service.token else None
     return ControlPlaneClient(service.url, token)
 
 
