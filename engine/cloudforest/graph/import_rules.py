@@ -29,8 +29,7 @@ from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.mapping.types import find_unmatchable_reason
 from cloudforest.program.scim.path import parse_path
 from cloudforest.program.scoping.dn import parse_dn, parse_dn_or_none
-from cloudforest.program.scoping.filter_mistakes import find_filter_mistakes
-from cloudforest.program.scoping.filter_syntax import parse_filter
+from cloudforest.program.scoping.filter_syntax import find_filter_mistakes, parse_filter
 from cloudforest.program.scoping.graph_filter import (
     ClauseGroup,
     GraphClause,

@@ -21,8 +21,10 @@ from cloudforest.compiler.wording import restore_spelling
 from cloudforest.model.program import And, Compare, Filter, Not, Or, Present, ValuePath
 from cloudforest.program.ad_schema import SINGLE_VALUED
 from cloudforest.program.faults import SyntaxFault
-from cloudforest.program.scoping.filter_mistakes import find_filter_mistakes
-from cloudforest.program.scoping.filter_syntax import parse_filter
+from cloudforest.program.scoping.filter_syntax import (
+    find_filter_mistakes,
+    parse_filter,
+)
 from cloudforest.program.scoping.predicates import Attributes, compile_filter
 from cloudforest.program.scoping.scope import EXCLUDED_CLASSES
 

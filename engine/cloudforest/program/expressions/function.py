@@ -122,10 +122,8 @@ class Function:
 
     @property
     def minimum(self) -> int:
-        needed = [
-            index for index, each in enumerate(self.parameters) if not each.optional
-        ]
-        return needed[-1] + 1 if needed else 0
+        numbered = enumerate(self.parameters, 1)
+        return max((n for n, each in numbered if not each.optional), default=0)
 
     @property
     def repeat_length(self) -> int:

@@ -20,13 +20,6 @@ PatchOperation = dict[str, Any]
 PathChange = tuple[ScimPath, Change]
 
 
-def schema_urn(resource_type: str) -> str:
-    """Return the schema URN of a resource type."""
-    if resource_type in {"User", "Group"}:
-        return CORE_PREFIX + resource_type
-    return f"urn:cloudforest:2.0:{resource_type}"
-
-
 def _put_value(resource: dict[str, Any], path: ScimPath, value: Any) -> None:
     holder = resource if path.schema is None else resource.setdefault(path.schema, {})
     if path.sub is None:
@@ -52,7 +45,9 @@ def assemble_resource(resource_type: str, flat: Mapping[str, Any]) -> dict[str, 
         (parse_path(text), each) for text, each in flat.items() if each is not None
     ]
     schemas = dict.fromkeys(path.schema for path, _ in present if path.schema)
-    resource: dict[str, Any] = {"schemas": [schema_urn(resource_type), *schemas]}
+    is_core = resource_type in {"User", "Group"}
+    urn = (CORE_PREFIX if is_core else "urn:cloudforest:2.0:") + resource_type
+    resource: dict[str, Any] = {"schemas": [urn, *schemas]}
     for path, value in sorted(present, key=lambda item: item[0].sub is not None):
         _put_value(resource, path, to_wire_value(path, value))
     return resource

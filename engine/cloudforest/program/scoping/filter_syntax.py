@@ -1,11 +1,14 @@
-"""SCIM filters over directory attributes (RFC 7644, 3.4.2.2): from text to tree."""
+"""SCIM filters over directory attributes (RFC 7644, 3.4.2.2): from text to tree.
+
+Also finds mistakes in filters that parse, but would silently select the wrong objects.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, Literal, NamedTuple, NoReturn
 
 from scim2_filter_parser import ast, lexer, parser  # type: ignore[import-untyped]  # it has no types
 
@@ -19,8 +22,17 @@ from cloudforest.model.program import (
     Scalar,
     ValuePath,
 )
+from cloudforest.program.ad_schema import (
+    FILETIME_ATTRIBUTES,
+    GENERALIZED_TIME_ATTRIBUTES,
+    REFERENCE_ATTRIBUTES,
+)
 from cloudforest.program.faults import SyntaxFault, require_text
-from cloudforest.program.scoping.predicates import VALUE_NAME
+from cloudforest.program.scoping.predicates import (
+    VALUE_NAME,
+    is_filetime_value,
+    is_moment,
+)
 
 MAX_LENGTH = 10_000
 MAX_DEPTH = 50
@@ -41,6 +53,8 @@ _REFUSED = {
 }
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _LIKE_A_NUMBER = re.compile(r"[+-]?\.?[0-9][A-Za-z0-9_.,+-]*")
+_COMPARING_OPERATORS = frozenset({"eq", "ne", "gt", "ge", "lt", "le"})
+_DATES = "2026-01-31, 2026-01-31T08:00Z or 2026-01-31T08:00:00+01:00"
 _END_OF_NAME = r"(?![A-Za-z0-9_$.-])"
 
 
@@ -284,3 +298,60 @@ def _find_offsets(text: str) -> Iterator[tuple[int, int]]:
             value = token.index
     if name is not None:
         yield name, value
+
+
+class FilterMistake(NamedTuple):
+    """A computed attribute, a DN for a reference, or an invalid date.
+
+    `offset` counts characters of the filter.
+    """
+
+    kind: Literal["computed", "name", "date"]
+    message: str
+    offset: int
+
+
+def find_filter_mistakes(text: str) -> Iterator[FilterMistake]:
+    """Yield the mistakes in the order of the text; raises SyntaxFault."""
+    for clause in locate_clauses(text):
+        tree, name = clause.tree, clause.spelling
+        if clause.attribute == "sourceanchor":
+            message = (
+                "A filter cannot use sourceAnchor, which is one of two attributes."
+                " Write mS-DS-ConsistencyGuid or objectGUID."
+            )
+            yield FilterMistake("computed", message, clause.offset)
+        elif not isinstance(tree, Compare):
+            continue
+        elif _is_reference_by_name(clause.attribute, tree.value):
+            message = (
+                f'{name} contains objectGUIDs, so "{tree.value}" never matches. Write'
+                " the objectGUID, or add the group to `groups`."
+            )
+            yield FilterMistake("name", message, clause.offset)
+        elif _is_unreadable_date(clause.attribute, tree):
+            is_filetime = clause.attribute in FILETIME_ATTRIBUTES
+            filetime = ", or a FILETIME" if is_filetime else ""
+            literal = json.dumps(tree.value, ensure_ascii=False)
+            message = (
+                f"{name} contains dates, and {literal} is not a date. Write a date"
+                f" such as {_DATES}{filetime}."
+            )
+            yield FilterMistake("date", message, clause.operand)
+
+
+def _is_reference_by_name(attribute: str, value: Scalar) -> bool:
+    return (
+        attribute in REFERENCE_ATTRIBUTES
+        and isinstance(value, str)
+        and value.find("=") > 0
+    )
+
+
+def _is_unreadable_date(attribute: str, tree: Compare) -> bool:
+    value = tree.value
+    if value is None or tree.operator not in _COMPARING_OPERATORS or is_moment(value):
+        return False
+    return attribute in GENERALIZED_TIME_ATTRIBUTES or (
+        attribute in FILETIME_ATTRIBUTES and not is_filetime_value(value)
+    )
