@@ -1,8 +1,7 @@
-"""The entry point. An agent loads no YAML, SQL or server."""
+"""The entry point."""
 
 from __future__ import annotations
 
-import importlib
 import os
 import signal
 import sys
@@ -10,8 +9,6 @@ from typing import Any
 
 from cloudforest import __version__
 
-_AGENT = ["agent", "run"]
-_VERSION = ["--version"]
 _INTERRUPTED = 130
 
 
@@ -19,12 +16,12 @@ def main() -> None:
     # Before the boundary takes over, an import could swallow a KeyboardInterrupt.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)
-    if sys.argv[1:] == _VERSION:
+    if sys.argv[1:] == ["--version"]:
         print(f"cloudforest {__version__}")  # noqa: T201 - as the app does, without loading it
         return
-    agent = sys.argv[1:3] == _AGENT
-    module = "cloudforest.cli.agent_run" if agent else "cloudforest.cli.app"
-    sys.exit(importlib.import_module(module).main())
+    from cloudforest.cli import app  # noqa: PLC0415 - an interrupt while it loads ends us
+
+    sys.exit(app.main())
 
 
 def _leave(_number: int, _frame: Any) -> None:

@@ -9,13 +9,12 @@ from typing import Any
 import typer.main
 from scripts.reference.markdown import code, page, table
 
-from cloudforest.cli.app import SECTIONS, make_app
+from cloudforest.cli.app import COMMANDS, SECTIONS, make_app
 from cloudforest.cli.help import (
     argument_name,
     describe,
     of_kind,
     option_names,
-    summary,
 )
 
 INDEX = """\
@@ -72,9 +71,9 @@ def _index(root: Any) -> str:
     parts = []
     for title, names in SECTIONS.items():
         rows = [
-            (f"[`{words}`]({name}.md{_anchor(words, name)})", summary(command))
+            (f"[`{words}`]({name}.md{_anchor(words, name)})", COMMANDS[words])
             for name in names
-            for words, command in leaves(name, root.commands[name])
+            for words, _ in leaves(name, root.commands[name])
         ]
         parts += [f"## {title}", table(("command", "what it does"), rows)]
     return page(INDEX, *parts, "## Options of cloudforest", _options(root), SHELL)

@@ -123,7 +123,7 @@ def _functions() -> str:
         (
             code(each.syntax),
             each.gives,
-            each.summary + ("" if each.pure else " Gives another value each time."),
+            each.summary + (" Gives another value each time." if each.impure else ""),
         )
         for each in list_functions()
     ]

@@ -11,14 +11,17 @@ from cloudforest.adapters.ldap.filters import to_ldap_filter
 from cloudforest.compiler.rules.filters import find_contradiction
 from cloudforest.model.program import And, Compare, Filter, Not, Or, Present, ValuePath
 from cloudforest.program.ad_schema import FILETIME_ATTRIBUTES, INTEGER_ATTRIBUTES
-from cloudforest.program.attributes_read import find_filter_attributes
 from cloudforest.program.faults import SyntaxFault
-from cloudforest.program.scoping.filter_mistakes import find_filter_mistakes
-from cloudforest.program.scoping.filter_syntax import locate_clauses, parse_filter
+from cloudforest.program.scoping.filter_syntax import (
+    find_filter_mistakes,
+    locate_clauses,
+    parse_filter,
+)
 from cloudforest.program.scoping.graph_filter import filter_from_graph, filter_to_graph
 from cloudforest.program.scoping.predicates import (
     compile_filter,
     compile_three_valued,
+    find_filter_attributes,
     write_filter,
 )
 

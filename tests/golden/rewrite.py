@@ -17,7 +17,7 @@ import msgspec
 from tests.support.installed import COMMAND, Installed
 
 from cloudforest.cli import terminal
-from cloudforest.cli.plan import show_plan
+from cloudforest.cli.plan_text import show_plan
 from cloudforest.compiler.compile import compile_tree
 from cloudforest.plan.markdown import render_markdown
 from cloudforest.plan.plan import make_plan

@@ -81,9 +81,7 @@ async def heard_on(bus: RealBus) -> tuple[list[Record], bytes]:
     await agent.listen(
         DOMAIN, Responder("agent1", {DOMAIN: directory}, page_bytes=64 * 1024)
     )
-    service = await open_agent_bus(
-        bus.authority, endpoint=bus.server.endpoint, clock=system_clock
-    )
+    service = await open_agent_bus(bus.authority, bus.server.endpoint)
     records: list[Record] = []
     async for page in service.request_pages(request()):
         records.extend(page.records)

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from cloudforest.adapters.bus.memory import MemoryBus, MemoryListener
+from tests.support.clock import ManualClock
+from tests.support.memory_bus import MemoryBus, MemoryListener
+
 from cloudforest.agent.bindings import HostBinding, make_host_binding
-from cloudforest.agent.service import (
-    AgentService,
-)
-from cloudforest.base.clock import ManualClock
+from cloudforest.agent.domains import ServedDomains
+from cloudforest.agent.service import AgentService
 from cloudforest.base.errors import CredentialRejected, Unavailable
 from cloudforest.base.nkey import new_user_key
 from cloudforest.model.identity import BootstrapResponse, BusAccess
@@ -140,8 +140,12 @@ def make_service(host: Host, listener: MemoryListener, **options) -> AgentServic
         control=host,
         bus=listener,
         load_bindings=host.bindings,
-        open_directory=host.open_directory,
-        answerer_factory=host.answers,
+        domains=ServedDomains(
+            listener,
+            open_directory=host.open_directory,
+            answerer_factory=host.answers,
+            clock=host.clock,
+        ),
         clock=host.clock,
         **{"check_interval": 0.02, **options},
     )

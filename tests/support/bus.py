@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from tests.support.memory_bus import MemoryBus
+
 from cloudforest.adapters.bus.agent import DeliverySettings, NatsListener
 from cloudforest.adapters.bus.credentials import BusAuthority, open_bus_authority
-from cloudforest.adapters.bus.memory import MemoryBus
-from cloudforest.adapters.bus.server import BusServer, TlsFiles
+from cloudforest.adapters.bus.server import BusServer
 from cloudforest.adapters.bus.service import AnswerTimeouts, open_agent_bus
 from cloudforest.base.clock import system_clock
 from cloudforest.base.nkey import NKey, new_user_key
@@ -62,13 +63,16 @@ class RealBus:
         )
 
 
+def server_pid(server: BusServer) -> int | None:
+    return server._child.pid if server._child else None
+
+
 @asynccontextmanager
 async def running_server(folder: Path) -> AsyncIterator[RealBus]:
     now = system_clock()
-    files = open_authority(folder / "keys", now).write_server_files(folder / "tls", now)
+    open_authority(folder / "keys", now).write_server_files(folder / "bus", now)
     authority = open_bus_authority(folder / "keys")
-    tls = TlsFiles(files.certificate, files.key, files.ca)
-    server = BusServer(folder / "bus", authority, tls)
+    server = BusServer(folder / "bus", authority)
     await server.start()
     try:
         yield RealBus(server, authority)
@@ -79,12 +83,7 @@ async def running_server(folder: Path) -> AsyncIterator[RealBus]:
 @asynccontextmanager
 async def nats_bus(folder: Path) -> AsyncIterator[Bus]:
     async with running_server(folder) as real, AsyncExitStack() as stack:
-        service = await open_agent_bus(
-            real.authority,
-            endpoint=real.server.endpoint,
-            clock=system_clock,
-            timeouts=PATIENCE,
-        )
+        service = await open_agent_bus(real.authority, real.server.endpoint, PATIENCE)
         stack.push_async_callback(service.close)
 
         async def agent(name: str, *domains: str) -> ListenerBus:

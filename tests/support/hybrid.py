@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from tests.support.clock import ManualClock
 
-from cloudforest.base.clock import ManualClock
-from cloudforest.hybrid.authority import CertificateAuthority, new_authority
+from cloudforest.hybrid.authority import CertificateAuthority, open_authority
 from cloudforest.hybrid.bootstrap import BootstrapService
 from cloudforest.hybrid.enrolment import EnrolmentService
 from cloudforest.hybrid.operators import Operators
@@ -76,8 +78,8 @@ class MemoryStore:
     async def find_operator(self, token_hash):
         return self.operators.get(token_hash)
 
-    async def save_audit_record(self, **entry):
-        self.list_audit_records.append(entry)
+    async def save_audit_record(self, record):
+        self.list_audit_records.append(record)
 
 
 @dataclass
@@ -132,6 +134,11 @@ def tree(**agents: tuple[str, ...]) -> Registration:
             for name, served in agents.items()
         ),
     )
+
+
+def new_authority(now: datetime) -> CertificateAuthority:
+    with tempfile.TemporaryDirectory() as keys:
+        return open_authority(Path(keys), now)
 
 
 def with_an_agent() -> Hybrid:

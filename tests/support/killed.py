@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
+from tests.support.memory_target import MemoryTarget
 
 from cloudforest.adapters.store.database import Database
-from cloudforest.adapters.target.memory import MemoryTarget
 from cloudforest.model.source import FlatResource
 
 T = TypeVar("T")

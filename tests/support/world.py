@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+from tests.support.clock import ManualClock
+from tests.support.memory_target import MemoryTarget
 
 from cloudforest.adapters.store.database import Database
 from cloudforest.adapters.store.provisioning import SqlProvisioningStore
 from cloudforest.adapters.store.tables import metadata
-from cloudforest.adapters.target.memory import MemoryTarget
-from cloudforest.base.clock import ManualClock
 from cloudforest.model.cycles import Cycle, LogEntry, LogQuery
 from cloudforest.model.effects import Effect
 from cloudforest.model.jobs import ResetScope

@@ -7,17 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextvars
 import re
 import uuid
-from collections.abc import (
-    AsyncIterator,
-    Callable,
-    Generator,
-    Iterator,
-    Mapping,
-    Sequence,
-)
+from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
@@ -83,13 +78,7 @@ _DELETED_MARK = "\\0ADEL:"
 # [MS-ADTS] 3.1.1.2.2.2: DN with binary or string, B:LENGTH:HEX:DN or S:LENGTH:TEXT:DN.
 _PREFIXED = re.compile(r"[BS]:([0-9]{1,9}):", re.IGNORECASE)
 
-ALWAYS_READ = (
-    "name",
-    "objectclass",
-    "objectguid",
-    "parentguid",
-    "isdeleted",
-)
+ALWAYS_READ = ("name", "objectclass", "objectguid", "parentguid", "isdeleted")
 """Attributes that every read requests.
 
 `name` is needed because DirSync reports an added object only if one of the requested
@@ -100,7 +89,6 @@ _TYPES: tuple[ObjectType, ...] = ("group", "contact", "user")
 T = TypeVar("T")
 BATCH_SIZE = 100
 """Objects in memory at once: the reader waits until they are consumed."""
-_END = object()
 
 
 def format_guid(raw: bytes) -> str:
@@ -203,10 +191,6 @@ class DirectoryEntry:
     member_dns: tuple[str, ...] = ()
 
 
-def object_type(classes: frozenset[str]) -> ObjectType | None:
-    return next((each for each in _TYPES if each in classes), None)
-
-
 def _add_cn(source: DirectoryEntry) -> Mapping[str, tuple[str, ...]]:
     """Add `cn`, which Samba leaves out of DirSync: it is the RDN, and so is `name`."""
     attributes = source.attributes
@@ -230,10 +214,11 @@ def to_entry(
     if guid is None:
         return None
     classes = frozenset(each.lower() for each in attributes.get("objectclass", ()))
+    otherwise = None if classes else assumed_type
     return Entry(
         object_guid=guid,
         dn=source.dn,
-        type=object_type(classes) if classes else assumed_type,
+        type=next((each for each in _TYPES if each in classes), otherwise),
         classes=classes,
         parent=next(iter(attributes.get("parentguid", ())), None),
         is_deleted=attributes.get("isdeleted", ())[:1] == ("TRUE",),
@@ -248,67 +233,36 @@ def to_entry(
     )
 
 
-def tombstone_entry(guid: str) -> Entry:
-    """Return the Entry of a deleted object that nothing else is known about."""
-    return Entry(
-        object_guid=guid,
-        dn="",
-        type=None,
-        classes=frozenset(),
-        parent=None,
-        is_deleted=True,
-        attributes={},
-    )
-
-
-def _take_batch(reader: Generator[T, Any, Any]) -> list[T]:
-    return list(islice(reader, BATCH_SIZE))
-
-
-def _has_next(reader: Iterator[object]) -> bool:
-    return next(reader, _END) is not _END
-
-
-def _close_reader(reader: Generator[Any, Any, Any]) -> None:
-    try:
-        reader.close()
-    except ValueError:
-        # A thread is still inside the reader; the aborted source ends it.
-        return
-
-
 async def iterate_in_thread(
-    reader: Generator[T, Any, Any], *, abort: Callable[[], None]
+    reader: Generator[T, Any, Any],
+    *,
+    abort: Callable[[], None],
+    waits_long: bool = False,
 ) -> AsyncIterator[T]:
     """Yield what a blocking reader yields; it runs in a thread, batch by batch.
 
     `abort` must make a waiting reader give up. It is called when the consumer stops
-    early, or is cancelled while the thread reads.
+    early, or is cancelled while the thread reads. A reader that `waits_long`, perhaps
+    for days, gets its own thread instead of one of the shared pool, and no batches.
     """
+    own = ThreadPoolExecutor(1, thread_name_prefix="watch") if waits_long else None
+    size = 1 if waits_long else BATCH_SIZE
+    context, loop = contextvars.copy_context(), asyncio.get_running_loop()
     finished = False
+
+    def take() -> list[T]:
+        return context.run(list, islice(reader, size))
+
     try:
-        while batch := await asyncio.to_thread(_take_batch, reader):
+        while batch := await loop.run_in_executor(own, take):
             for each in batch:
                 yield each
         finished = True
     finally:
         if not finished:
             abort()
-            _close_reader(reader)
-
-
-async def iterate_in_own_thread(
-    reader: Generator[None, Any, Any], *, abort: Callable[[], None]
-) -> AsyncIterator[None]:
-    """Yield as often as the reader does, which may wait for days.
-
-    It gets its own thread, so that it does not occupy one of the shared pool.
-    """
-    own = ThreadPoolExecutor(1, thread_name_prefix="watch")
-    loop = asyncio.get_running_loop()
-    try:
-        while await loop.run_in_executor(own, _has_next, reader):
-            yield
-    finally:
-        abort()
-        own.shutdown(wait=False, cancel_futures=True)
+            # ValueError: a thread is still inside; the aborted source ends it.
+            with suppress(ValueError):
+                reader.close()
+        if own is not None:
+            own.shutdown(wait=False, cancel_futures=True)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
 
 import msgspec
 import structlog
 
 from cloudforest.agent import changes
-from cloudforest.agent.question import BoundRequest, ScopeBindingChanged, bind_request
-from cloudforest.agent.scope_groups import Forest, build_forest
-from cloudforest.base.errors import CloudforestError, Refused
+from cloudforest.agent.bound_request import (
+    ScopeBindingChanged,
+    bind_request,
+    require_unmoved,
+)
+from cloudforest.agent.scope_groups import build_forest
+from cloudforest.base.errors import CloudforestError
 from cloudforest.model.messages import (
     Closing,
     Members,
@@ -44,14 +49,12 @@ class PageBuilder:
     def __init__(self, agent: str, request: str, limit: int) -> None:
         self._agent = agent
         self._request = request
-        self._capacity = limit - self._envelope_size()
+        empty = Page(agent=agent, request=request, sequence=_LARGEST_NUMBER)
+        envelope = len(encode_page(empty)) + len(str(_LARGEST_NUMBER))
+        self._capacity = limit - envelope
         self._sequence = 0
         self._records: list[Record] = []
         self._used_bytes = 0
-
-    def _envelope_size(self) -> int:
-        empty = Page(agent=self._agent, request=self._request, sequence=_LARGEST_NUMBER)
-        return len(encode_page(empty)) + len(str(_LARGEST_NUMBER))
 
     def add(self, record: Record) -> Iterator[Page]:
         """Add a record; yield the current page first if the record does not fit."""
@@ -59,32 +62,28 @@ class PageBuilder:
             size = _encoded_size(part)
             if size > self._capacity and isinstance(part, ObjectRecord | Members):
                 _log.warning("object too large for a page", object=part.id, bytes=size)
-                part = self._too_large_record(part.id, size)  # noqa: PLW2901 - replaces it
+                reason = (
+                    f"too-large: the object takes {size} bytes, more than the "
+                    f"{self._capacity} of a page on the bus."
+                )
+                part = Unknown(id=part.id, reason=reason)  # noqa: PLW2901 - replaces it
                 size = _encoded_size(part)
             if self._records and self._used_bytes + size > self._capacity:
                 yield self._cut_page()
             self._records.append(part)
             self._used_bytes += size
 
-    def _too_large_record(self, id_: str, size: int) -> Unknown:
-        reason = (
-            f"too-large: the object takes {size} bytes, more than the {self._capacity}"
-            " of a page on the bus."
-        )
-        return Unknown(id=id_, reason=reason)
-
     def _split(self, record: Record) -> Iterator[Record]:
         """Yield memberships in parts that fit, and every other record whole."""
         if not isinstance(record, Members) or _encoded_size(record) <= self._capacity:
             yield record
             return
-        part = max(
-            1, (self._capacity - _encoded_size(Members(id=record.id))) // _GUID_BYTES
-        )
-        for start in range(0, len(record.add), part):
-            yield Members(id=record.id, add=record.add[start : start + part])
-        for start in range(0, len(record.remove), part):
-            yield Members(id=record.id, remove=record.remove[start : start + part])
+        free = self._capacity - _encoded_size(Members(id=record.id))
+        size = max(1, free // _GUID_BYTES)
+        for start in range(0, len(record.add), size):
+            yield Members(id=record.id, add=record.add[start : start + size])
+        for start in range(0, len(record.remove), size):
+            yield Members(id=record.id, remove=record.remove[start : start + size])
 
     def close(self, closing: Closing) -> Iterator[Page]:
         """Yield the remaining pages; the last one has the closing record."""
@@ -105,14 +104,7 @@ class PageBuilder:
         return page
 
 
-def _answer_records(bound: BoundRequest) -> AsyncIterator[Record | Closing]:
-    match bound.request.kind:
-        case "import":
-            return changes.answer_import(bound)
-        case "read":
-            return changes.answer_read(bound)
-
-
+@dataclass(frozen=True)
 class Responder:
     """Answers the requests for the domains that an agent reads.
 
@@ -120,21 +112,21 @@ class Responder:
     records read before, and marks the answer as incomplete.
     """
 
-    def __init__(
-        self, agent: str, directories: Mapping[str, Directory], *, page_bytes: int
-    ) -> None:
-        self._agent = agent
-        self._directories = directories
-        self._page_bytes = page_bytes
+    agent: str
+    directories: Mapping[str, Directory]
+    page_bytes: int
 
     async def __call__(self, request: SyncRequest) -> AsyncIterator[Page]:
-        pages = PageBuilder(self._agent, request.id, self._page_bytes)
+        pages = PageBuilder(self.agent, request.id, self.page_bytes)
         closing = Closing(complete=False)
         try:
-            bound = await bind_request(request, self._build_forest(request.domain))
-            async for record in _answer_records(bound):
+            forest = build_forest(self.agent, request.domain, self.directories)
+            bound = await bind_request(request, forest)
+            is_import = request.kind == "import"
+            answer = changes.answer_import if is_import else changes.answer_read
+            async for record in answer(bound):
                 if isinstance(record, Closing):
-                    await bound.require_unmoved()
+                    await require_unmoved(bound)
                     closing = record
                     continue
                 for page in pages.add(record):
@@ -144,12 +136,3 @@ class Responder:
             closing = Closing(complete=False, error=str(error), final=final)
         for page in pages.close(closing):
             yield page
-
-    def _build_forest(self, domain: str) -> Forest:
-        forest = build_forest(domain, self._directories)
-        if forest.job_domain not in forest.directories:
-            raise Refused(
-                f"The agent {self._agent} does not read {domain}. Add the domain to "
-                "the agent, or ask another agent."
-            )
-        return forest

@@ -6,6 +6,7 @@ bind password to its own server, or read any file or variable as a password.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -62,23 +63,20 @@ def make_host_binding(domain: Domain, folder: Path) -> HostBinding:
     """Allow what the documents of this host declare; paths are relative to `folder`."""
     directory = domain.source.active_directory
     if directory is None:
-        return HostBinding(ldif=str((folder / (domain.source.ldif or "")).absolute()))
+        return HostBinding(ldif=_absolute_path(domain.source.ldif or "", folder))
+    password = directory.bind.password
     return HostBinding(
         active_directory=ActiveDirectoryBinding(
             controllers=directory.controllers,
             username=directory.bind.username,
-            password=_absolute_reference(directory.bind.password, folder),
+            password=SecretReference(
+                env=password.env, file=_absolute_path(password.file, folder)
+            ),
             credential=f"{domain.name}/bind",
             ca=_absolute_path(directory.tls.ca, folder),
             server_name=directory.tls.server_name,
             verify=directory.tls.verify,
         )
-    )
-
-
-def _absolute_reference(reference: SecretReference, folder: Path) -> SecretReference:
-    return SecretReference(
-        env=reference.env, file=_absolute_path(reference.file, folder)
     )
 
 
@@ -93,40 +91,35 @@ def find_refusal(
     binding = bindings.get(domain.name)
     if binding is None:
         return _refusal_text("the domain", domain.name)
-    directory = domain.source.active_directory
-    if directory is None:
-        return _find_ldif_refusal(domain, binding)
-    if binding.active_directory is None:
+    requested, bound = domain.source.active_directory, binding.active_directory
+    if requested is None:
+        ldif = domain.source.ldif
+        is_allowed = ldif and binding.ldif and _ends_with(binding.ldif, ldif)
+        return None if is_allowed else _refusal_text("the LDIF file", ldif, domain)
+    if bound is None:
         return _refusal_text("Active Directory as the source of", domain.name)
-    return _find_directory_refusal(domain, directory, binding.active_directory) or (
-        None
-        if credential == binding.active_directory.credential
-        else _refusal_text("the credential", credential, domain)
-    )
+    refused = next(_find_differences(requested, bound, credential), None)
+    return refused and _refusal_text(*refused, domain)
 
 
-def _find_ldif_refusal(domain: Domain, binding: HostBinding) -> str | None:
-    requested = domain.source.ldif
-    if requested and binding.ldif and _ends_with(binding.ldif, requested):
-        return None
-    return _refusal_text("the LDIF file", requested, domain)
-
-
-def _find_directory_refusal(
-    domain: Domain, requested: ActiveDirectory, bound: ActiveDirectoryBinding
-) -> str | None:
+def _find_differences(
+    requested: ActiveDirectory, bound: ActiveDirectoryBinding, credential: str | None
+) -> Iterator[tuple[str, str | None]]:
+    """Yield each setting that the host does not allow, and its value."""
     for controller in requested.controllers:
         if controller not in bound.controllers:
-            return _refusal_text("the controller", controller, domain)
-    if requested.tls.verify == "off" and bound.verify == "on":
-        return _refusal_text("the setting", "verify: off", domain)
-    if requested.tls.ca and not (bound.ca and _ends_with(bound.ca, requested.tls.ca)):
-        return _refusal_text("the CA", requested.tls.ca, domain)
-    if requested.tls.server_name != bound.server_name:
-        return _refusal_text("the server name", requested.tls.server_name, domain)
-    if requested.bind.username != bound.username:
-        return _refusal_text("the account", requested.bind.username, domain)
-    return None
+            yield "the controller", controller
+    tls, username = requested.tls, requested.bind.username
+    if tls.verify == "off" and bound.verify == "on":
+        yield "the setting", "verify: off"
+    if tls.ca and not (bound.ca and _ends_with(bound.ca, tls.ca)):
+        yield "the CA", tls.ca
+    if tls.server_name != bound.server_name:
+        yield "the server name", tls.server_name
+    if username != bound.username:
+        yield "the account", username
+    if credential != bound.credential:
+        yield "the credential", credential
 
 
 def _ends_with(path: str, relative: str) -> bool:

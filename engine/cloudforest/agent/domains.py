@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -28,12 +29,8 @@ WATCH_PAUSE = 10.0
 """Seconds before an interrupted watch starts again."""
 CREDENTIAL_PAUSE = timedelta(hours=1)
 """After a refused password: each attempt brings the account closer to a lockout."""
-
-
 IDENTIFY_SECONDS = 15.0
 """Per controller: silent ones are waited for one after the other."""
-
-
 _NOT_CHECKED = "not checked yet"
 
 OpenDirectory = Callable[[Domain, HostBinding], Directory]
@@ -106,44 +103,47 @@ class _ServedDomain:
         return IDENTIFY_SECONDS * (len(directory.controllers) if directory else 1)
 
 
+@dataclass
 class ServedDomains:
     """Listens for a domain only while its directory answers.
 
     Otherwise an agent with a dead controller takes its share of requests (measured).
     """
 
-    def __init__(
-        self,
-        bus: ListenerBus,
-        *,
-        open_directory: OpenDirectory,
-        answerer_factory: AnswererFactory,
-        clock: Clock,
-    ) -> None:
-        self._clock = clock
-        self._bus = bus
-        self._open_directory = open_directory
-        self._open_directories: dict[str, Directory] = {}
-        self._answerer = answerer_factory(self._open_directories)
-        self._served: dict[str, _ServedDomain] = {}
-        self._refusals: dict[str, str] = {}
-        self._lock = asyncio.Lock()
+    bus: ListenerBus
+    open_directory: OpenDirectory
+    answerer_factory: AnswererFactory
+    clock: Clock
+    _open_directories: dict[str, Directory] = field(default_factory=dict)
+    _served: dict[str, _ServedDomain] = field(default_factory=dict)
+    _refusals: dict[str, str] = field(default_factory=dict)
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def __post_init__(self) -> None:
+        self._answerer = self.answerer_factory(self._open_directories)
 
     @property
     def troubles(self) -> dict[str, str]:
         """Why each domain without a listener has none."""
-        checked = {
-            name: served.trouble
-            for name, served in self._served.items()
-            if served.trouble is not None
-        }
-        return {**self._refusals, **checked}
+        checked = {name: served.trouble for name, served in self._served.items()}
+        return self._refusals | {name: why for name, why in checked.items() if why}
 
     async def configure(
         self, response: BootstrapResponse, bindings: HostBindings
     ) -> None:
         """Close domains that are gone, changed or no longer allowed; open new ones."""
-        allowed = self._select_allowed(response, bindings)
+        allowed: dict[str, tuple[Domain, HostBinding]] = {}
+        refused: dict[str, str] = {}
+        for domain in response.domains:
+            name = domain.name
+            reason = find_refusal(domain, response.credentials.get(name), bindings)
+            if reason is None:
+                allowed[name] = (domain, bindings[name])
+                continue
+            refused[name] = reason
+            if self._refusals.get(name) != reason:
+                log.warning("domain refused", domain=name, reason=reason)
+        self._refusals = refused
         async with self._lock:
             for name, served in tuple(self._served.items()):
                 if allowed.get(name) != (served.domain, served.binding):
@@ -152,29 +152,10 @@ class ServedDomains:
                 self._served.setdefault(name, _ServedDomain(domain, binding))
         await self.check_directories()
 
-    def _select_allowed(
-        self, response: BootstrapResponse, bindings: HostBindings
-    ) -> dict[str, tuple[Domain, HostBinding]]:
-        allowed: dict[str, tuple[Domain, HostBinding]] = {}
-        refused: dict[str, str] = {}
-        for domain in response.domains:
-            reason = find_refusal(
-                domain, response.credentials.get(domain.name), bindings
-            )
-            if reason is None:
-                allowed[domain.name] = (domain, bindings[domain.name])
-            else:
-                refused[domain.name] = reason
-        for name, reason in refused.items():
-            if self._refusals.get(name) != reason:
-                log.warning("domain refused", domain=name, reason=reason)
-        self._refusals = refused
-        return allowed
-
     async def check_directories(self, only_domain: str | None = None) -> None:
         """Check all directories in parallel; start or stop to listen for them."""
         async with self._lock, asyncio.TaskGroup() as group:
-            now = self._clock()
+            now = self.clock()
             for name, served in self._served.items():
                 paused = served.paused_until is not None and served.paused_until > now
                 if not paused and only_domain in {None, name}:
@@ -191,16 +172,21 @@ class ServedDomains:
             log.warning("directory does not answer", domain=name, reason=served.trouble)
 
     async def _find_trouble(self, served: _ServedDomain) -> str | None:
+        name = served.domain.name
         try:
-            directory = self._get_directory(served)
+            if name not in self._open_directories:
+                self._open_directories[name] = self.open_directory(
+                    served.domain, served.binding
+                )
+            directory = self._open_directories[name]
             async with asyncio.timeout(served.timeout_seconds()):
                 await directory.identify_domain()
             if served.trouble is not None:
-                await self._start_serving(served.domain.name, served, directory)
+                await self._start_serving(served, directory)
         except CredentialRejected as error:
             # Opening it again reads the credential again.
-            served.paused_until = self._clock() + CREDENTIAL_PAUSE
-            await self._close_directory(served.domain.name)
+            served.paused_until = self.clock() + CREDENTIAL_PAUSE
+            await self._close_directory(name)
             return f"{error} The agent tries again in 1 h, or after a restart."
         except CloudforestError as error:
             return str(error)
@@ -208,45 +194,32 @@ class ServedDomains:
             return f"The directory did not answer for {served.timeout_seconds():g} s."
         return None
 
-    def _get_directory(self, served: _ServedDomain) -> Directory:
-        if (name := served.domain.name) not in self._open_directories:
-            self._open_directories[name] = self._open_directory(
-                served.domain, served.binding
-            )
-        return self._open_directories[name]
-
     async def _close_directory(self, name: str) -> None:
         directory = self._open_directories.pop(name, None)
         if directory is not None:
             await directory.close()
 
-    async def _start_serving(
-        self, name: str, served: _ServedDomain, directory: Directory
-    ) -> None:
-        await self._bus.listen(name, self._checking_answerer(name))
-        away = served.trouble != _NOT_CHECKED
+    async def _start_serving(self, served: _ServedDomain, directory: Directory) -> None:
+        name, away = served.domain.name, served.trouble != _NOT_CHECKED
+        await self.bus.listen(name, partial(self._answer, name))
         served.change_hint_task = asyncio.create_task(
-            send_change_hints(self._bus, name, directory, has_gap=away),
+            send_change_hints(self.bus, name, directory, has_gap=away),
             name=f"hints of {name}",
         )
 
-    def _checking_answerer(self, name: str) -> RequestHandler:
-        """Check the directory before a failed answer ends.
+    async def _answer(self, name: str, request: SyncRequest) -> AsyncIterator[Page]:
+        """Answer; check the directory before a failed answer ends.
 
         The service asks again at once. By then this agent must not take a request that
         one with a working directory could answer.
         """
-
-        async def answer(request: SyncRequest) -> AsyncIterator[Page]:
-            async for page in self._answerer(request):
-                if page.closing is not None and page.closing.error is not None:
-                    await self.check_directories(name)
-                yield page
-
-        return answer
+        async for page in self._answerer(request):
+            if page.closing is not None and page.closing.error is not None:
+                await self.check_directories(name)
+            yield page
 
     async def _stop_serving(self, served: _ServedDomain) -> None:
-        await self._bus.unlisten(served.domain.name)
+        await self.bus.unlisten(served.domain.name)
         if served.change_hint_task is not None:
             served.change_hint_task.cancel()
             await asyncio.gather(served.change_hint_task, return_exceptions=True)

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from cloudforest.base.errors import Misconfigured, Rejected
-from cloudforest.base.files import make_private_folder, read_bounded, write_private_file
+from cloudforest.base.files import read_bounded, write_private_file
 from cloudforest.base.nkey import NKey, new_user_key
 from cloudforest.model.identity import (
     ASSERTION_ALGORITHM,
@@ -28,34 +28,21 @@ from cloudforest.model.identity import (
     ASSERTION_SECONDS,
     BootstrapRequest,
     BootstrapResponse,
-    EnrolmentToken,
     EnrolRequest,
     EnrolResponse,
     decode_token,
 )
 
 
-@dataclass(frozen=True)
 class AgentFolder:
     """STATE/agents/NAME: key, certificates, bindings; only its owner may read it."""
 
-    path: Path
-
-    @property
-    def key(self) -> Path:
-        return self.path / "key.pem"
-
-    @property
-    def certificate(self) -> Path:
-        return self.path / "certificate.pem"
-
-    @property
-    def ca(self) -> Path:
-        return self.path / "ca.pem"
-
-    @property
-    def bindings(self) -> Path:
-        return self.path / "bindings.json"
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.key = path / "key.pem"
+        self.certificate = path / "certificate.pem"
+        self.ca = path / "ca.pem"
+        self.bindings = path / "bindings.json"
 
     @property
     def is_enrolled(self) -> bool:
@@ -63,7 +50,6 @@ class AgentFolder:
 
     def write(self, path: Path, data: bytes) -> None:
         try:
-            make_private_folder(self.path)
             write_private_file(path, data)
         except OSError as error:
             raise Misconfigured(
@@ -171,13 +157,25 @@ async def enrol(
     """
     expected = decode_token(token)
     key = ec.generate_private_key(ec.SECP256R1())
-    response = await control.enrol(
-        EnrolRequest(token=token, csr=_make_csr(key, expected.agent))
+    csr = _make_csr(key, expected.agent)
+    response = await control.enrol(EnrolRequest(token=token, csr=csr))
+    pem, ca = response.certificate.encode(), response.ca.encode()
+    certificate = _check_issued(pem, ca, expected.agent, key)
+    fingerprint = x509.load_pem_x509_certificate(ca).fingerprint(hashes.SHA256())
+    if fingerprint.hex() != expected.fingerprint:
+        raise Rejected(
+            "Another control plane answered than the one that issued the token: the "
+            f"fingerprint of its CA is not {expected.fingerprint}. Check --control, "
+            "and any proxy on the way."
+        )
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
     )
-    certificate = _check_enrolment(response, expected, key)
-    folder.write(folder.key, _private_pem(key))
-    folder.write(folder.ca, response.ca.encode())
-    folder.write(folder.certificate, response.certificate.encode())
+    folder.write(folder.key, private)
+    folder.write(folder.ca, ca)
+    folder.write(folder.certificate, pem)
     return AgentIdentity(expected.agent, key, certificate, folder)
 
 
@@ -186,21 +184,6 @@ def _make_csr(key: ec.EllipticCurvePrivateKey, agent: str) -> str:
     request = x509.CertificateSigningRequestBuilder().subject_name(name)
     signed = request.sign(key, hashes.SHA256())
     return signed.public_bytes(serialization.Encoding.PEM).decode()
-
-
-def _check_enrolment(
-    response: EnrolResponse, token: EnrolmentToken, key: ec.EllipticCurvePrivateKey
-) -> x509.Certificate:
-    certificate, ca = response.certificate.encode(), response.ca.encode()
-    issued = _check_issued(certificate, ca, token.agent, key)
-    fingerprint = x509.load_pem_x509_certificate(ca).fingerprint(hashes.SHA256())
-    if fingerprint.hex() != token.fingerprint:
-        raise Rejected(
-            "Another control plane answered than the one that issued the token: the "
-            f"fingerprint of its CA is not {token.fingerprint}. Check --control, and "
-            "any proxy on the way."
-        )
-    return issued
 
 
 def _check_issued(
@@ -215,11 +198,3 @@ def _check_issued(
     if not ours or _common_name(certificate) != agent:
         raise Rejected("The control plane certified another key or name.")
     return certificate
-
-
-def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )

@@ -7,9 +7,10 @@ the others are not reported.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import structlog
 
@@ -17,12 +18,21 @@ from cloudforest.base.errors import CloudforestError, Refused
 from cloudforest.model.messages import Lookup
 from cloudforest.model.ports.directory import Directory, Entry, ForeignMember
 from cloudforest.model.program import ObjectType, ScopeProgram
-from cloudforest.program.faults import SyntaxFault
-from cloudforest.program.scoping.dn import find_domain_name, parse_dn
+from cloudforest.program.scoping.dn import find_domain_name, parse_dn_or_none
 
 log = structlog.get_logger()
+T = TypeVar("T")
 DomainByDn = Mapping[str, str]
 """The domain of each DN."""
+
+
+def _group_by_domain(
+    items: Iterable[T], find_domain: Callable[[T], str]
+) -> dict[str, list[T]]:
+    grouped: dict[str, list[T]] = {}
+    for each in items:
+        grouped.setdefault(find_domain(each), []).append(each)
+    return grouped
 
 
 @dataclass(frozen=True)
@@ -45,15 +55,12 @@ class Forest:
                     f"{domain} to each agent of {self.job_domain}; `cloudforest "
                     "status` shows why a domain is not read."
                 )
-        return {
-            **dict.fromkeys(scope.all_organizational_units, self.job_domain),
-            **groups,
-        }
+        return dict.fromkeys(scope.all_organizational_units, self.job_domain) | groups
 
     async def resolve_dns(self, domains: DomainByDn) -> dict[str, str]:
         """Return the objectGUID of each DN that exists, keyed by the DN as given."""
         guids: dict[str, str] = {}
-        for domain, dns in _group_by_domain(domains, domains):
+        for domain, dns in _group_by_domain(domains, domains.__getitem__).items():
             guids |= await self.directories[domain].resolve_dns(dns)
         return guids
 
@@ -62,7 +69,7 @@ class Forest:
     ) -> dict[str, str]:
         """Return the current DN of each object that exists, keyed by objectGUID."""
         current: dict[str, str] = {}
-        for domain, dns in _group_by_domain(guids, domains):
+        for domain, dns in _group_by_domain(guids, domains.__getitem__).items():
             lookups = [Lookup(by="guid", value=guids[dn]) for dn in dns]
             entries = self.directories[domain].read_objects(lookups, ())
             current |= {
@@ -73,30 +80,27 @@ class Forest:
         return current
 
 
-def _group_by_domain(
-    dns: Iterable[str], domains: DomainByDn
-) -> Iterator[tuple[str, list[str]]]:
-    grouped: dict[str, list[str]] = {}
-    for dn in dns:
-        grouped.setdefault(domains[dn], []).append(dn)
-    yield from grouped.items()
-
-
-def build_forest(domain: str, directories: Mapping[str, Directory]) -> Forest:
-    return Forest(
+def build_forest(
+    agent: str, domain: str, directories: Mapping[str, Directory]
+) -> Forest:
+    """Return the forest; raise Refused if the agent does not read the domain."""
+    forest = Forest(
         job_domain=domain.lower(),
         directories={name.lower(): each for name, each in directories.items()},
     )
+    if forest.job_domain not in forest.directories:
+        raise Refused(
+            f"The agent {agent} does not read {domain}. Add the domain to the agent, "
+            "or ask another agent."
+        )
+    return forest
 
 
 @dataclass(frozen=True)
 class ScopeGroup:
-    """A group; `ids` identify it where it is a member of another one."""
-
     domain: str
     guid: str
     dn: str
-    ids: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -128,35 +132,14 @@ class GroupMembership:
 
 
 def _id_from_dn(dn: str) -> str:
-    try:
-        names = parse_dn(dn)
-    except SyntaxFault:
-        names = (dn,)
+    names = parse_dn_or_none(dn) or (dn,)
     return str(uuid.uuid5(uuid.NAMESPACE_X500, ",".join(names)))
-
-
-def _member_id(member: ForeignMember) -> str:
-    return member.object_guid or _id_from_dn(member.dn)
-
-
-def _to_group(domain: str, entry: Entry) -> ScopeGroup:
-    ids = frozenset({entry.object_guid, _id_from_dn(entry.dn)})
-    return ScopeGroup(domain, entry.object_guid, entry.dn, ids)
 
 
 def _member_lookup(member: ForeignMember) -> Lookup:
     if member.object_guid is not None:
         return Lookup(by="guid", value=member.object_guid)
     return Lookup(by="dn", value=member.dn)
-
-
-def _group_members_by_domain(
-    members: Iterable[ForeignMember],
-) -> Iterator[tuple[str, list[ForeignMember]]]:
-    grouped: dict[str, list[ForeignMember]] = {}
-    for each in members:
-        grouped.setdefault(find_domain_name(each.dn) or "", []).append(each)
-    yield from grouped.items()
 
 
 @dataclass
@@ -183,7 +166,8 @@ class _GroupWalk:
             except CloudforestError as error:
                 self._raise_unless_foreign(group.domain, error)
             else:
-                self.membership.nested_groups |= group.ids
+                # As a member, another domain may know it only by its DN.
+                self.membership.nested_groups |= {group.guid, _id_from_dn(group.dn)}
         return self.membership
 
     def _raise_unless_foreign(self, domain: str, error: CloudforestError) -> None:
@@ -201,9 +185,12 @@ class _GroupWalk:
         self.membership.nested_groups |= members.nested
         self.membership.whole &= members.is_complete
         self.seen |= members.nested
+        by_domain = _group_by_domain(
+            members.foreign, lambda each: find_domain_name(each.dn) or ""
+        )
         return [
             each
-            for domain, foreign in _group_members_by_domain(members.foreign)
+            for domain, foreign in by_domain.items()
             for each in await self._add_foreign_members(domain, foreign)
         ]
 
@@ -212,12 +199,12 @@ class _GroupWalk:
     ) -> list[ScopeGroup]:
         """Add members in `domain` of a group of another domain; return their groups."""
         is_home = domain == self.forest.job_domain
-        if is_home:
-            self.membership.ids.update(
-                each.object_guid for each in members if each.object_guid
-            )
-        else:
-            self.membership.foreign_ids.update(map(_member_id, members))
+        ids = self.membership.ids if is_home else self.membership.foreign_ids
+        ids.update(
+            each.object_guid or _id_from_dn(each.dn)
+            for each in members
+            if each.object_guid or not is_home
+        )
         without_guid = [each for each in members if is_home and not each.object_guid]
         entries: list[Entry] = []
         try:
@@ -228,9 +215,12 @@ class _GroupWalk:
         except CloudforestError as error:
             self._raise_unless_foreign(domain, error)
         if is_home:
-            self.membership.ids.update(each.object_guid for each in entries)
-        groups = [each for each in entries if self.nested and each.type == "group"]
-        return [_to_group(domain, each) for each in groups]
+            ids.update(each.object_guid for each in entries)
+        return [
+            ScopeGroup(domain, each.object_guid, each.dn)
+            for each in entries
+            if self.nested and each.type == "group"
+        ]
 
     async def _read_entries(
         self,

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 
 import cloudforest
 from cloudforest.agent.bindings import HostBindings
-from cloudforest.agent.domains import AnswererFactory, OpenDirectory, ServedDomains
+from cloudforest.agent.domains import ServedDomains
 from cloudforest.agent.identity import AgentIdentity, ControlPlane
 from cloudforest.base.clock import Backoff, Clock
 from cloudforest.base.errors import CloudforestError
@@ -28,8 +27,6 @@ BOOTSTRAP_BACKOFF = Backoff(
     first=timedelta(seconds=1), longest=timedelta(minutes=2), jitter=-0.5
 )
 """With jitter, so that the agents of a site do not all come back at once."""
-
-
 BUS_CHECK_SECONDS = 0.5
 
 log = structlog.get_logger()
@@ -67,8 +64,7 @@ class AgentService:
     control: ControlPlane
     bus: ListenerBus
     load_bindings: Callable[[], HostBindings]
-    open_directory: OpenDirectory
-    answerer_factory: AnswererFactory
+    domains: ServedDomains
     clock: Clock
     bootstrap_interval: float = 600
     check_interval: float = 15
@@ -79,36 +75,21 @@ class AgentService:
     _failure_count: int = 0
     _connection_count: int = 0
     _bootstrap_due: asyncio.Event = field(default_factory=asyncio.Event)
-    _domains: ServedDomains = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._domains = ServedDomains(
-            self.bus,
-            open_directory=self.open_directory,
-            answerer_factory=self.answerer_factory,
-            clock=self.clock,
-        )
 
     async def run(self, stop: asyncio.Event) -> None:
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [
-                    group.create_task(work, name=name)
-                    for name, work in self._loops().items()
+                    group.create_task(self._bootstrap_loop(), name="bootstrap"),
+                    group.create_task(self._watch_bus(), name="bus"),
+                    group.create_task(self._check_loop(), name="directories"),
                 ]
                 await stop.wait()
                 for task in tasks:
                     task.cancel()
         finally:
-            await self._domains.close()
+            await self.domains.close()
             await self.bus.close()
-
-    def _loops(self) -> dict[str, Coroutine[Any, Any, None]]:
-        return {
-            "bootstrap": self._bootstrap_loop(),
-            "bus": self._watch_bus(),
-            "directories": self._check_loop(),
-        }
 
     async def _bootstrap_loop(self) -> None:
         while True:
@@ -123,7 +104,7 @@ class AgentService:
         try:
             response = await self.control.bootstrap(self._build_request())
             await self._update_bus_access(response)
-            await self._domains.configure(response, self.load_bindings())
+            await self.domains.configure(response, self.load_bindings())
             self._is_configured = True
             self._report_troubles()
             if response.certificate is not None:
@@ -145,14 +126,13 @@ class AgentService:
 
     def _build_request(self) -> BootstrapRequest:
         now = self.clock()
-        self._reported_troubles = (
-            self._domains.troubles if self._is_configured else None
-        )
+        troubles = self.domains.troubles if self._is_configured else None
+        self._reported_troubles = troubles
         return BootstrapRequest(
             assertion=self.identity.make_assertion(now),
             nkey=self.identity.bus_key.public_key,
             version=cloudforest.__version__,
-            troubles=self._reported_troubles,
+            troubles=troubles,
             csr=self.identity.renewal_request(now),
         )
 
@@ -187,10 +167,10 @@ class AgentService:
     async def _check_loop(self) -> None:
         while True:
             await asyncio.sleep(self.check_interval)
-            await self._domains.check_directories()
+            await self.domains.check_directories()
             self._report_troubles()
 
     def _report_troubles(self) -> None:
         """Bootstrap at once if `status` would change."""
-        if self._domains.troubles != self._reported_troubles:
+        if self.domains.troubles != self._reported_troubles:
             self._bootstrap_due.set()

@@ -18,16 +18,6 @@ def system_clock() -> datetime:
     return datetime.now(UTC)
 
 
-class ManualClock:
-    """A clock that shows what a test sets."""
-
-    def __init__(self, now: datetime) -> None:
-        self.now = now
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
 @dataclass(frozen=True)
 class Backoff:
     """Waits after failures in a row: `first`, doubled each time, at most `longest`.

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from cloudforest.base.values import escape_unprintable
+
 DocumentPath = tuple[str | int, ...]
 
 
@@ -49,15 +51,8 @@ class Diagnostic:
         """
         if self.message.isprintable() and self.location.file.isprintable():
             return self
-        place = replace(self.location, file=_escape_unprintable(self.location.file))
-        return replace(self, message=_escape_unprintable(self.message), location=place)
-
-
-def _escape_unprintable(text: str) -> str:
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode()
-        for each in text
-    )
+        place = replace(self.location, file=escape_unprintable(self.location.file))
+        return replace(self, message=escape_unprintable(self.message), location=place)
 
 
 def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:

@@ -1,18 +1,4 @@
-"""The ways in which an operation can fail.
-
-CloudforestError
-├── Refused          the request is not allowed now
-│   ├── Stale              it was made for a state that changed since
-│   ├── Busy               something else is already doing it
-│   └── Unauthenticated    the caller did not prove its identity
-├── Rejected         the other side answered no
-│   └── CredentialRejected it rejected our credentials
-├── Unavailable      the other side did not answer
-│   ├── Interrupted        it stopped in the middle of its answer
-│   └── TargetUnavailable  a target as a whole does not answer
-│       └── LockedOut        it rejected our credentials
-└── Misconfigured    a setting, file or document can't be used
-"""
+"""The ways in which an operation can fail."""
 
 from __future__ import annotations
 

@@ -20,7 +20,9 @@ def configure_logging(*, json: bool, verbose: bool = False) -> None:
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if json
-        else structlog.dev.ConsoleRenderer(colors=_colours())
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+        )
     )
     # asyncio warns at the end of each TLS connection of the bus, without a reason.
     logging.getLogger("asyncio").setLevel(logging.ERROR)
@@ -37,10 +39,6 @@ def configure_logging(*, json: bool, verbose: bool = False) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
-
-
-def _colours() -> bool:
-    return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
 
 
 def write_bug_report(error: BaseException) -> Path:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 from cloudforest.base.errors import Misconfigured
 from cloudforest.base.files import read_bounded
@@ -25,8 +25,6 @@ class Secret:
     def __repr__(self) -> str:
         return "(secret)"
 
-    __str__ = __repr__
-
 
 def _decode_secret(raw: bytes, source: str) -> Secret:
     try:
@@ -38,23 +36,26 @@ def _decode_secret(raw: bytes, source: str) -> Secret:
         ) from None
 
 
-def read_secret(
-    *,
-    env: str | None,
-    file: str | None,
-    environment: Mapping[str, str],
-    folder: Path = Path(),
-) -> Secret:
+class SecretReference(Protocol):
+    """See `model.registration.SecretReference`."""
+
+    @property
+    def env(self) -> str | None: ...
+
+    @property
+    def file(self) -> str | None: ...
+
+
+def read_secret(reference: SecretReference, folder: Path = Path()) -> Secret:
     """Resolve `{env: NAME}` or `{file: PATH}`; PATH is relative to `folder`."""
-    if env is not None:
-        if env not in environment:
+    if (name := reference.env) is not None:
+        if name not in os.environ:
             raise Misconfigured(
-                f"The environment variable {env} is not set. Set it and try again."
+                f"The environment variable {name} is not set. Set it and try again."
             )
-        return _decode_secret(
-            os.fsencode(environment[env]), f"environment variable {env}"
-        )
-    path = folder / (file or "")
+        value = os.fsencode(os.environ[name])
+        return _decode_secret(value, f"environment variable {name}")
+    path = folder / (reference.file or "")
     try:
         return _decode_secret(read_bounded(path).rstrip(b"\n"), f'secret file "{path}"')
     except OSError as error:

@@ -18,23 +18,23 @@ _RESERVED_WORDS = frozenset(
     {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
 )
 """Words that are not text in YAML 1.1 or 1.2."""
-_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t"}
-_BYTE, _TWO_BYTES = 0xFF, 0xFFFF
+_ESCAPES = str.maketrans({'"': '\\"', "\\": "\\\\", "\r": "\\x0d"})
 
 
-def _escape_character(each: str) -> str:
-    if each in _ESCAPES or each.isprintable():
-        return _ESCAPES.get(each, each)
-    code = ord(each)
-    if code <= _BYTE:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code <= _TWO_BYTES else f"\\U{code:08x}"
+def escape_unprintable(text: str, allowed: str = "") -> str:
+    """Write control characters and lone surrogates as Python and YAML escape them."""
+    return "".join(
+        each
+        if each.isprintable() or each in allowed
+        else each.encode("unicode_escape").decode()
+        for each in text
+    )
 
 
 def _quote(text: str) -> str:
     if ('"' in text or "\\" in text) and "'" not in text and text.isprintable():
         return f"'{text}'"
-    return f'"{"".join(map(_escape_character, text))}"'
+    return f'"{escape_unprintable(text.translate(_ESCAPES))}"'
 
 
 def yaml_scalar(value: str | float | bool | None) -> str:  # noqa: FBT001 - any of them
@@ -103,6 +103,17 @@ class Value(
     forbid_unknown_fields=True,
 ):
     """A frozen record with camelCase JSON that is validated when read."""
+
+
+def describe_value(value: Any) -> str:
+    """Return a text, else JSON, with control and invisible characters escaped."""
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return "".join(
+        each
+        if each.isprintable() or each in "\n\t"
+        else each.encode("unicode_escape").decode()
+        for each in text
+    )
 
 
 def format_count(number: int, noun: str) -> str:

@@ -6,38 +6,29 @@ from typing import Annotated
 
 import typer
 
-from cloudforest.cli.boundary import ExitCode
+from cloudforest.cli import options, terminal
 from cloudforest.cli.connection import connect_to_state
-from cloudforest.cli.options import (
-    FormatOption,
-    OutputFormat,
-    StateOption,
-    async_command,
-    state_folder,
-)
-from cloudforest.cli.terminal import print_records, print_result
+from cloudforest.cli.options import TEXT
 
 
-@async_command
+@options.async_command
 async def token(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The agent's name.")],
     *,
-    state: StateOption = None,
-    output: FormatOption = OutputFormat.TEXT,
-) -> int:
-    """Print a one-time token for an agent to enrol with, valid for 1 hour."""
-    async with connect_to_state(state_folder(state)) as client:
+    state: options.State = None,
+    output: options.Format = TEXT,
+) -> None:
+    async with connect_to_state(state) as client:
         issued = await client.create_agent_token(name)
-    print_result({"agent": name, "token": issued}, output, lambda: typer.echo(issued))
-    return ExitCode.DONE
+    terminal.print_result(
+        {"agent": name, "token": issued}, output, lambda: typer.echo(issued)
+    )
 
 
-@async_command
-async def status(
-    *, state: StateOption = None, output: FormatOption = OutputFormat.TEXT
-) -> int:
-    """Show the registered agents."""
-    async with connect_to_state(state_folder(state)) as client:
+@options.async_command
+async def status(*, state: options.State = None, output: options.Format = TEXT) -> None:
+    async with connect_to_state(state) as client:
         agents = (await client.status())["agents"]
-    print_result({"agents": agents}, output, lambda: print_records("Agents", agents))
-    return ExitCode.DONE
+    terminal.print_result(
+        {"agents": agents}, output, lambda: terminal.print_records("Agents", agents)
+    )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import signal
 import sys
 from functools import partial
@@ -12,32 +10,10 @@ from typing import Annotated
 
 import typer
 
-from cloudforest.adapters.bus.agent import NatsListener
-from cloudforest.adapters.control.http import AgentControlPlaneClient
-from cloudforest.agent.answer import Responder
-from cloudforest.agent.bindings import load_host_bindings
-from cloudforest.agent.identity import (
-    AgentFolder,
-    AgentIdentity,
-    agent_folder,
-    enrol,
-    load_identity,
-)
-from cloudforest.agent.service import AgentService
-from cloudforest.base import logs
-from cloudforest.base.clock import system_clock
 from cloudforest.base.errors import Misconfigured
 from cloudforest.base.files import MAX_BYTES
-from cloudforest.cli import boundary
-from cloudforest.cli.help import Command, settings
-from cloudforest.control_plane.directories import open_directory
-from cloudforest.model.messages import PAGE_BYTES
 
 CONTROL_TIMEOUT_SECONDS = 30.0
-
-app = typer.Typer(
-    add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
-)
 
 
 def run(
@@ -60,20 +36,15 @@ def run(
         bool,
         typer.Option("--token-stdin", help="Enrol with a token from stdin."),
     ] = False,
-) -> int:
-    """Run an agent beside its directory. It only dials out and opens no port."""
+) -> None:
+    import asyncio
+
+    from cloudforest.base import logs
+
     logs.configure_logging(json=not sys.stderr.isatty())
     # Not in the event loop: there, no signal would end the wait for a line.
     token = _read_token() if token_stdin else None
-    return asyncio.run(_run_agent(name, control, state, token))
-
-
-async def _run_agent(name: str, url: str, state: Path, token: str | None) -> int:
-    folder = agent_folder(state, name)
-    async with AgentControlPlaneClient(url, timeout=CONTROL_TIMEOUT_SECONDS) as control:
-        identity = await _load_or_enrol(folder, control, token)
-        await _make_service(identity, folder, control).run(_make_stop_event())
-    return boundary.ExitCode.DONE
+    asyncio.run(_run_agent(name, control, state, token))
 
 
 def _read_token() -> str:
@@ -85,41 +56,42 @@ def _read_token() -> str:
     return token
 
 
-async def _load_or_enrol(
-    folder: AgentFolder, control: AgentControlPlaneClient, token: str | None
-) -> AgentIdentity:
-    if token is None:
-        return load_identity(folder)
-    return await enrol(control, folder, token)
+async def _run_agent(name: str, url: str, state: Path, token: str | None) -> None:
+    import asyncio
 
+    from cloudforest.adapters.bus.agent import NatsListener
+    from cloudforest.adapters.control import AgentControlPlaneClient
+    from cloudforest.agent.answer import Responder
+    from cloudforest.agent.bindings import load_host_bindings
+    from cloudforest.agent.domains import ServedDomains
+    from cloudforest.agent.identity import agent_folder, enrol, load_identity
+    from cloudforest.agent.service import AgentService
+    from cloudforest.base.clock import system_clock
+    from cloudforest.control_plane.directories import open_directory
+    from cloudforest.model.messages import PAGE_BYTES
 
-def _make_service(
-    identity: AgentIdentity, folder: AgentFolder, control: AgentControlPlaneClient
-) -> AgentService:
-    return AgentService(
-        identity=identity,
-        control=control,
-        bus=NatsListener(identity.id, identity.bus_key),
-        load_bindings=lambda: load_host_bindings(folder.bindings),
-        open_directory=partial(open_directory, environment=os.environ),
-        answerer_factory=partial(Responder, identity.id, page_bytes=PAGE_BYTES),
-        clock=system_clock,
-    )
-
-
-def _make_stop_event() -> asyncio.Event:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    return stop
-
-
-def main() -> int:
-    """Run the command line `cloudforest agent run …`."""
-    app.command(cls=Command, context_settings=settings())(run)
-    return boundary.run_command(
-        lambda: app(
-            args=sys.argv[3:], prog_name="cloudforest agent run", standalone_mode=False
+    folder = agent_folder(state, name)
+    async with AgentControlPlaneClient(url, timeout=CONTROL_TIMEOUT_SECONDS) as control:
+        identity = (
+            load_identity(folder)
+            if token is None
+            else await enrol(control, folder, token)
         )
-    )
+        bus = NatsListener(identity.id, identity.bus_key)
+        service = AgentService(
+            identity=identity,
+            control=control,
+            bus=bus,
+            load_bindings=lambda: load_host_bindings(folder.bindings),
+            domains=ServedDomains(
+                bus,
+                open_directory=open_directory,
+                answerer_factory=partial(Responder, identity.id, page_bytes=PAGE_BYTES),
+                clock=system_clock,
+            ),
+            clock=system_clock,
+        )
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        await service.run(stop)

@@ -8,149 +8,65 @@ from __future__ import annotations
 import functools
 import gc
 import importlib
+import inspect
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import typer
 import typer.main
 
 from cloudforest import __version__
 from cloudforest.cli import boundary
-from cloudforest.cli.help import Command, Commands, Group, settings
-
-
-class Declared(NamedTuple):
-    """A command's module in this package, its function, and its first line of help."""
-
-    module: str
-    function: str
-    summary: str
-
+from cloudforest.cli.help import Command, Group, settings
 
 COMMANDS = {
-    "validate": Declared(
-        "validate",
-        "validate",
-        "Check the documents and show every mistake with its place.",
-    ),
-    "init": Declared(
-        "init",
-        "init",
-        "Write a starter tree: commented documents that are valid from the start.",
-    ),
-    "plan": Declared(
-        "plan",
-        "plan",
-        "Show what would change and who would be affected. Writes nothing.",
-    ),
-    "apply": Declared(
-        "apply",
-        "apply",
-        "Register the documents, or exactly what a saved plan showed.",
-    ),
-    "up": Declared(
-        "up", "up", "Validate, plan, apply, serve, and run the tree's local agents."
-    ),
-    "serve": Declared(
-        "serve", "serve", "Run the control plane and the provisioning service."
-    ),
-    "agent run": Declared(
-        "agent_run",
-        "run",
-        "Run an agent beside its directory. It only dials out and opens no port.",
-    ),
-    "agent token": Declared(
-        "agent",
-        "token",
-        "Print a one-time token for an agent to enrol with, valid for 1 hour.",
-    ),
-    "agent status": Declared("agent", "status", "Show the registered agents."),
-    "job list": Declared("job", "list_jobs", "List the registered jobs."),
-    "job run": Declared("job", "run", "Run one cycle of a job now."),
-    "job pause": Declared(
-        "job",
-        "pause",
-        "Pause a job. No new cycle starts, and a running one finishes.",
-    ),
-    "job start": Declared(
-        "job", "start", "Resume a job that is paused, disabled or in quarantine."
-    ),
-    "job restart": Declared(
-        "job", "restart", "Start a job over. Its resources and links stay."
-    ),
-    "job escrow": Declared(
-        "job", "escrow", "List the changes of a job that are in escrow, or retry them."
-    ),
-    "job staged": Declared(
-        "job",
-        "staged",
-        "List the effects that a guard blocked, for a decision.",
-    ),
-    "job allow": Declared(
-        "job",
-        "allow",
-        "Allow the effects of a stage. The next cycle writes those still wanted.",
-    ),
-    "job discard": Declared(
-        "job",
-        "discard",
-        "Drop the effects of a stage until the desired values change.",
-    ),
-    "explain": Declared(
-        "explain",
-        "explain",
-        "Explain one object: import, scope, match, map and act. Writes nothing.",
-    ),
-    "provision": Declared(
-        "provision",
-        "provision",
-        "Provision one object now and show each step and the target's answer.",
-    ),
-    "drift": Declared(
-        "drift",
-        "drift",
-        "Compare the target with written and desired values. Exit code 2: drift.",
-    ),
-    "status": Declared("status", "status", "Show the agents and the jobs."),
-    "logs": Declared(
-        "logs", "logs", "Print the provisioning log, one line per object and action."
-    ),
-    "import-schema": Declared(
-        "graph",
-        "import_schema",
-        "Convert a Graph synchronizationSchema to Scope, Mapping and Job documents.",
-    ),
-    "export-schema": Declared(
-        "graph",
-        "export_schema",
-        "Write the scope and mappings of a job as a Graph synchronizationSchema.",
-    ),
-    "example add": Declared(
-        "example",
-        "add",
-        "Write an example from a real object: its attributes and its resource.",
-    ),
-    "expression eval": Declared(
-        "expression",
-        "evaluate",
-        "Evaluate one expression for an object, or many expressions from a file.",
-    ),
-    "expression explain": Declared(
-        "expression",
-        "explain",
-        "Show an expression as a tree, with the value of each step.",
-    ),
-    "expression functions": Declared(
-        "expression", "functions", "List the functions and operators of expressions."
-    ),
-    "schema": Declared(
-        "schema",
-        "schema",
-        "Print the JSON Schema (2020-12) of one kind, or of all kinds.",
-    ),
+    "validate": "Check the documents and show every mistake with its place.",
+    "init": "Write a starter tree: commented documents that are valid from the start.",
+    "plan": "Show what would change and who would be affected. Writes nothing.",
+    "apply": "Register the documents, or exactly what a saved plan showed.",
+    "up": "Validate, plan, apply, serve, and run the tree's local agents.",
+    "serve": "Run the control plane and the provisioning service.",
+    "agent run": "Run an agent beside its directory. It only dials out and opens no "
+    "port.",
+    "agent token": "Print a one-time token for an agent to enrol with, valid for 1 "
+    "hour.",
+    "agent status": "Show the registered agents.",
+    "job list": "List the registered jobs.",
+    "job run": "Run one cycle of a job now.",
+    "job pause": "Pause a job. No new cycle starts, and a running one finishes.",
+    "job start": "Resume a job that is paused, disabled or in quarantine.",
+    "job restart": "Start a job over. Its resources and links stay.",
+    "job escrow": "List the changes of a job that are in escrow, or retry them.",
+    "job staged": "List the effects that a guard blocked, for a decision.",
+    "job allow": "Allow the effects of a stage. The next cycle writes those still "
+    "wanted.",
+    "job discard": "Drop the effects of a stage until the desired values change.",
+    "explain": "Explain one object: import, scope, match, map and act. Writes nothing.",
+    "provision": "Provision one object now and show each step and the target's answer.",
+    "drift": "Compare the target with written and desired values. Exit code 2: drift.",
+    "status": "Show the agents and the jobs.",
+    "logs": "Print the provisioning log, one line per object and action.",
+    "import-schema": "Convert a Graph synchronizationSchema to Scope, Mapping and Job "
+    "documents.",
+    "export-schema": "Write the scope and mappings of a job as a Graph "
+    "synchronizationSchema.",
+    "example add": "Write an example from a real object: its attributes and its "
+    "resource.",
+    "expression eval": "Evaluate one expression for an object, or many expressions "
+    "from a file.",
+    "expression explain": "Show an expression as a tree, with the value of each step.",
+    "expression functions": "List the functions and operators of expressions.",
+    "schema": "Print the JSON Schema (2020-12) of one kind, or of all kinds.",
 }
-"""A test compares each summary with the docstring, which `COMMAND --help` prints."""
+"""The commands, each with its first line of help."""
+_FUNCTIONS = {
+    "agent run": "agent_run.run",
+    "job list": "job.list_jobs",
+    "import-schema": "graph.import_schema",
+    "export-schema": "graph.export_schema",
+    "expression eval": "expression.evaluate",
+}
+"""Modules and functions that are not called like their command."""
 
 _GROUP_HELP = {
     "agent": "Agents: run them, enrol them, show them.",
@@ -196,7 +112,7 @@ class LoggedCommand(Command):
     """A command that configures logging when it runs, not for help or wrong usage."""
 
     def invoke(self, ctx: Any) -> Any:
-        from cloudforest.base import logs  # noqa: PLC0415 - takes a while to load
+        from cloudforest.base import logs
 
         verbose = ctx.find_root().params["verbose"]
         logs.configure_logging(json=False, verbose=verbose)
@@ -209,66 +125,49 @@ class Root(Group):
     def __init__(self, *, commands: object, **attributes: Any) -> None:
         del commands  # Typer has none: it would need the functions
         attributes.pop("suggest_commands")
-        loaders = {
-            name: functools.partial(_load, name)
-            for names in SECTIONS.values()
-            for name in names
-        }
         super().__init__(
-            commands=Commands(loaders),
+            load=_load,
             sections={
-                title: {name: _summary(name) for name in names}
+                title: {name: _GROUP_HELP.get(name) or COMMANDS[name] for name in names}
                 for title, names in SECTIONS.items()
             },
-            elsewhere=_by_last_word(),
+            elsewhere=[name for name in COMMANDS if " " in name],
             **attributes,
         )
-
-
-def _summary(name: str) -> str:
-    return _GROUP_HELP[name] if name in _GROUP_HELP else COMMANDS[name].summary
-
-
-def _by_last_word() -> Mapping[str, Sequence[str]]:
-    """Return the second-level commands by their last word: `pause`: `job pause`."""
-    commands: dict[str, list[str]] = {}
-    for name in COMMANDS:
-        group, _, word = name.rpartition(" ")
-        if group:
-            commands.setdefault(word, []).append(name)
-    return commands
 
 
 @functools.cache
 def _load(name: str) -> Any:
     """Import a command, or make a group that imports its commands when called."""
     if name not in _GROUP_HELP:
-        return _command(name)
+        return _import_command(name)
     inner = {
-        full.removeprefix(f"{name} "): full
-        for full in COMMANDS
+        full.removeprefix(f"{name} "): summary
+        for full, summary in COMMANDS.items()
         if full.startswith(f"{name} ")
     }
     return Group(
         name=name,
         help=_GROUP_HELP[name],
         rich_markup_mode=None,
-        commands=Commands(
-            {word: functools.partial(_load, full) for word, full in inner.items()}
-        ),
-        sections={
-            "Commands": {word: COMMANDS[full].summary for word, full in inner.items()}
-        },
+        load=lambda word: _load(f"{name} {word}"),
+        sections={"Commands": inner},
     )
 
 
-def _command(name: str) -> Any:
-    declared = COMMANDS[name]
-    module = importlib.import_module(f"cloudforest.cli.{declared.module}")
+def _import_command(name: str) -> Any:
+    """Import a command; its docstring, if any, follows its first line of help."""
+    words = name.split()
+    place = _FUNCTIONS.get(name, f"{words[0]}.{words[-1]}")
+    module, _, function = place.rpartition(".")
+    command = getattr(importlib.import_module(f"cloudforest.cli.{module}"), function)
+    more = inspect.getdoc(command)
     alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-    alone.command(name.rpartition(" ")[2], cls=LoggedCommand)(
-        getattr(module, declared.function)
-    )
+    alone.command(
+        words[-1],
+        cls=LoggedCommand,
+        help=f"{COMMANDS[name]}\n\n{more}" if more else COMMANDS[name],
+    )(command)
     return typer.main.get_command(alone)
 
 
@@ -304,8 +203,13 @@ def main() -> int:
 
 
 def _add_state(message: str) -> str:
-    """Add the `--state` of this call to the commands that an error message names."""
-    from cloudforest.cli.options import find_state_option  # noqa: PLC0415 - errors only
-    from cloudforest.control_plane.state_folder import add_state_to_commands  # noqa: PLC0415
+    """Add the `--state` of this call to the commands that an error message names.
 
+    An agent's state is not the one of its control plane.
+    """
+    from cloudforest.cli.options import find_state_option
+    from cloudforest.control_plane.state_folder import add_state_to_commands
+
+    if sys.argv[1:3] == ["agent", "run"]:
+        return message
     return add_state_to_commands(message, find_state_option(sys.argv[1:]))

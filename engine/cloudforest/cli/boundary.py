@@ -29,24 +29,12 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-_PRECEDENCE = (
-    ExitCode.INTERRUPTED,
-    ExitCode.BUG,
-    ExitCode.USAGE,
-    ExitCode.FAILED,
-    ExitCode.UNREACHABLE,
-    ExitCode.BLOCKED,
-    ExitCode.ESCROW,
-    ExitCode.CHANGES,
-    ExitCode.DONE,
-)
+_PRECEDENCE = (130, 70, 64, 1, 5, 3, 4, 2, 0)
 
 
 def pick_exit_code(*codes: int) -> int:
-    """Return the one exit code that stands for several."""
-    return min(
-        (ExitCode(code) for code in codes), key=_PRECEDENCE.index, default=ExitCode.DONE
-    )
+    """Return the one exit code that stands for several, the most severe."""
+    return min(codes, key=_PRECEDENCE.index, default=ExitCode.DONE)
 
 
 def run_command(
@@ -63,8 +51,9 @@ def run_command(
     except _interruptions():
         return _print_error("Interrupted.", ExitCode.INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - this is the boundary
-        message, code = _describe_error(_unwrap_group(error))
-        return _print_error(reword(message), code)
+        error = _unwrap_group(error)
+        message, code = _describe_error(error)
+        return _print_error(reword(message) + _help_hint(error), code)
 
 
 def _interruptions() -> tuple[type[BaseException], ...]:
@@ -88,22 +77,34 @@ def _unwrap_group(error: Exception) -> Exception:
 def _describe_error(error: Exception) -> tuple[str, int]:
     match error:
         case TyperException():
-            hint = "`cloudforest COMMAND --help` shows the options of a command."
             message = error.format_message().replace("Value error, ", "")
-            return f"{message}\n{hint}", ExitCode.USAGE
+            return message, ExitCode.USAGE
         case CloudforestError():
             return f"error: {error}", error.exit_code
         case OSError(strerror=str(reason)):
             place = f' ("{error.filename}")' if error.filename else ""
             return f"error: Operating system error: {reason}{place}.", ExitCode.FAILED
         case _:
-            from cloudforest.base.logs import write_bug_report  # noqa: PLC0415 - a bug only
+            from cloudforest.base.logs import write_bug_report
 
             sentence = (
                 f"This is a bug in cloudforest ({type(error).__name__}). "
                 f"Please send us the report: {write_bug_report(error)}"
             )
             return sentence, ExitCode.BUG
+
+
+def _help_hint(error: Exception) -> str:
+    """Return a line that names the help of the command that was used wrongly."""
+    ctx = getattr(error, "ctx", None)
+    if ctx is None:
+        return ""
+    shown = (
+        "lists the commands"
+        if hasattr(ctx.command, "commands")
+        else "shows the options"
+    )
+    return f"\n`{ctx.command_path} --help` {shown}."
 
 
 def _print_error(message: str, code: int) -> int:

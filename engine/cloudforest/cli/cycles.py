@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cloudforest.adapters.control.client import ControlPlaneClient
 from cloudforest.base.errors import CloudforestError
 from cloudforest.cli import terminal
 from cloudforest.cli.boundary import ExitCode, pick_exit_code
-from cloudforest.cli.terminal import show_progress
 from cloudforest.control_plane.state_folder import add_state_to_commands
+
+if TYPE_CHECKING:
+    from cloudforest.adapters.control import ControlPlaneClient
 
 _WRITE_COUNTS = (
     *("create", "update", "enable", "adopt", "disable", "delete"),
@@ -56,7 +57,7 @@ async def run_jobs(
 async def _run_job(
     client: ControlPlaneClient, job: str, *, progress: bool
 ) -> dict[str, Any]:
-    with show_progress(f"{job}: starting", enabled=progress) as shown:
+    with terminal.show_progress(f"{job}: starting", enabled=progress) as shown:
         async for message in client.run_job(job):
             if cycle := message.get("cycle"):
                 return dict(cycle)
@@ -80,25 +81,23 @@ def print_cycles(cycles: Sequence[dict[str, Any]], state: Path | None) -> None:
     terminal.print_cycle_table(cycles)
     for each in cycles:
         if each["state"] == "blocked":
-            staged = terminal.format_command(
-                f"cloudforest job staged {each['job']}", state
-            )
-            terminal.print_suggestion(staged, "what waits for a decision")
+            command = f"cloudforest job staged {each['job']}"
+            terminal.suggest(command, "what waits for a decision", state)
 
 
 def cycles_exit_code(cycles: Sequence[dict[str, Any]]) -> int:
-    return pick_exit_code(*(_cycle_exit_code(each) for each in cycles))
-
-
-def _cycle_exit_code(cycle: dict[str, Any]) -> int:
-    if cycle["state"] == "failed" and cycle["unreachable"]:
-        return ExitCode.UNREACHABLE
-    return _CODE_BY_STATE[cycle["state"]]
+    return pick_exit_code(
+        *(
+            ExitCode.UNREACHABLE
+            if each["state"] == "failed" and each["unreachable"]
+            else _CODE_BY_STATE[each["state"]]
+            for each in cycles
+        )
+    )
 
 
 def is_idle(cycle: dict[str, Any]) -> bool:
     """Return whether a cycle succeeded and had nothing to write."""
-    counts = cycle["counts"]
     return cycle["state"] == "succeeded" and not any(
-        counts[key] for key in _WRITE_COUNTS
+        cycle["counts"][key] for key in _WRITE_COUNTS
     )

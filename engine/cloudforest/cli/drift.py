@@ -3,42 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cloudforest.adapters.control.client import ControlPlaneClient
 from cloudforest.base.errors import CloudforestError
-from cloudforest.base.values import format_count
-from cloudforest.cli import terminal
+from cloudforest.base.values import describe_value, format_count
+from cloudforest.cli import options, terminal
 from cloudforest.cli.boundary import ExitCode
 from cloudforest.cli.connection import connect_to_state
 from cloudforest.cli.cycles import cycles_exit_code, print_cycle_error, print_cycles
-from cloudforest.cli.job import JobArgument
-from cloudforest.cli.options import (
-    FormatOption,
-    OutputFormat,
-    StateOption,
-    async_command,
-    state_folder,
-)
-from cloudforest.plan.wording import describe_value
+from cloudforest.cli.options import TEXT
+
+if TYPE_CHECKING:
+    from cloudforest.adapters.control import ControlPlaneClient
 
 
-@async_command
+@options.async_command
 async def drift(
-    job: JobArgument,
+    job: options.Job,
     *,
     repair: Annotated[
         bool,
         typer.Option("--repair", help="Repair the drift now, in a cycle."),
     ] = False,
-    state: StateOption = None,
-    output: FormatOption = OutputFormat.TEXT,
+    state: options.State = None,
+    output: options.Format = TEXT,
 ) -> int:
-    """Compare the target with written and desired values. Exit code 2: drift."""
-    async with connect_to_state(state_folder(state), agents=repair) as client:
+    async with connect_to_state(state, agents=repair) as client:
         drifted, summary = await _receive_drift(client, job, repair=repair)
     cycles = [summary["cycle"]] if summary.get("cycle") else []
     for each in cycles:
@@ -46,7 +38,11 @@ async def drift(
 
     def show() -> None:
         _print_drift(job, drifted, summary)
-        _print_cycle_or_suggestion(job, cycles, state, drifted=bool(drifted))
+        if cycles:
+            print_cycles(cycles, state)
+        elif drifted:
+            command = f"cloudforest drift {job} --repair"
+            terminal.suggest(command, "repair it, under the guard", state)
 
     terminal.print_result({"job": job, **summary, "drifted": drifted}, output, show)
     return cycles_exit_code(cycles) if cycles or not drifted else ExitCode.CHANGES
@@ -97,13 +93,3 @@ def _format_attribute_drift(attribute: dict[str, Any]) -> str:
         if attribute[key] is not None
     ]
     return "; ".join([attribute["cause"], *values])
-
-
-def _print_cycle_or_suggestion(
-    job: str, cycles: Sequence[dict[str, Any]], state: Path | None, *, drifted: bool
-) -> None:
-    if cycles:
-        print_cycles(cycles, state)
-    elif drifted:
-        repair = terminal.format_command(f"cloudforest drift {job} --repair", state)
-        terminal.print_suggestion(repair, "repair it, under the guard")

@@ -4,44 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cloudforest.adapters.control.client import ControlPlaneClient
-from cloudforest.base.clock import system_clock
 from cloudforest.base.errors import Refused
 from cloudforest.base.files import write_new_file
-from cloudforest.cli import terminal
+from cloudforest.cli import options, terminal
 from cloudforest.cli.connection import connect_to_state
-from cloudforest.cli.explain import ObjectArgument, parse_lookup
-from cloudforest.cli.job import JobArgument
-from cloudforest.cli.options import (
-    StateOption,
-    async_command,
-    parse_pairs,
-    state_folder,
-    tree_folder,
-)
-from cloudforest.compiler.example_text import (
-    DN_KEY,
-    ExampleNames,
-    ShownObject,
-    find_spellings,
-    make_example_object,
-    write_example,
-)
-from cloudforest.compiler.wording import suggest_names
-from cloudforest.program.faults import MappingFault, ObjectIgnored
-from cloudforest.provisioning.log_entries import REDACTED
+from cloudforest.cli.explain import parse_lookup
+
+if TYPE_CHECKING:
+    from cloudforest.adapters.control import ControlPlaneClient
+    from cloudforest.compiler.example_text import ShownObject
 
 Replacements = dict[str, tuple[str, ...]]
 
 
-@async_command
+@options.async_command
 async def add(
-    job: JobArgument,
-    subject: ObjectArgument,
+    job: options.Job,
+    subject: options.Object,
     *,
     replace: Annotated[
         list[str] | None,
@@ -59,29 +42,30 @@ async def add(
         Path | None,
         typer.Option("--out", help="The file. Default: TREE/examples/NAME.yaml."),
     ] = None,
-    state: StateOption = None,
-) -> int:
-    """Write an example from a real object: its attributes and its resource."""
+    state: options.State = None,
+) -> None:
     replacements = parse_replacements(replace or ())
-    async with connect_to_state(state_folder(state), agents=True) as client:
+    async with connect_to_state(state, agents=True) as client:
         explanation = await client.explain(job, parse_lookup(subject))
         shown = _read_shown_object(explanation, subject)
         example, text = await _write_example_text(
             client, job, shown, name, replacements
         )
-    file = out or tree_folder(state) / "examples" / f"{example}.yaml"
+    file = out or options.tree_folder(state) / "examples" / f"{example}.yaml"
     write_new_file(file, text)
     terminal.print_done(
         f'Wrote "{file}". It has values of a real object: check them before you share '
         "it."
     )
-    return 0
 
 
 def parse_replacements(pairs: Sequence[str]) -> Replacements:
     """Read `NAME=VALUE`; `NAME=` has no value."""
+    from cloudforest.compiler.example_text import DN_KEY
+
     replacements = {
-        name: tuple(filter(None, values)) for name, values in parse_pairs(pairs).items()
+        name: tuple(filter(None, values))
+        for name, values in options.parse_pairs(pairs).items()
     }
     if len(replacements.get(DN_KEY, ("",))) != 1:
         raise typer.BadParameter("An object has one dn. Pass one `--replace dn=DN`.")
@@ -92,6 +76,8 @@ def require_read_attributes(
     replacements: Replacements, spellings: Mapping[str, str], job: str
 ) -> None:
     """Refuse a name that nothing reads: a misspelt one would leave the value in."""
+    from cloudforest.base.wording import suggest_names
+
     for name in replacements.keys() - spellings.keys():
         raise Refused(
             f'Neither the mapping nor the scope of the job "{job}" reads "{name}". '
@@ -107,6 +93,13 @@ async def _write_example_text(
     replacements: Replacements,
 ) -> tuple[str, str]:
     """Return the name of the example and its YAML."""
+    from cloudforest.compiler.example_text import (
+        find_spellings,
+        make_example_object,
+        write_example,
+    )
+    from cloudforest.program.faults import MappingFault, ObjectIgnored
+
     registration = (await client.load_registration()).registration
     registered = registration.find_job(job) if registration else None
     if registration is None or registered is None:
@@ -118,13 +111,13 @@ async def _write_example_text(
     mapping = next((each for each in program.mappings if each.source == kind), None)
     if mapping is None:
         raise Refused(f'The job "{job}" has no mapping for a {kind}.')
-    names = ExampleNames(
-        name or f"{job}-{shown_object.object_guid[:8]}", registered.scope
-    )
+    example = name or f"{job}-{shown_object.object_guid[:8]}"
     require_read_attributes(replacements, find_spellings(mapping, program.scope), job)
-    example = make_example_object(shown_object, program.scope, replacements)
+    found = make_example_object(shown_object, program.scope, replacements)
     try:
-        return names.example, write_example(example, mapping, program.scope, names)
+        return example, write_example(
+            found, mapping, program.scope, name=example, scope_name=registered.scope
+        )
     except (MappingFault, ObjectIgnored) as fault:
         reason = str(fault) or ObjectIgnored.outcome
         raise Refused(
@@ -134,6 +127,10 @@ async def _write_example_text(
 
 def _read_shown_object(explanation: dict[str, Any], subject: str) -> ShownObject:
     """Return what the directory shows; raises Refused if it shows nothing."""
+    from cloudforest.base.clock import system_clock
+    from cloudforest.compiler.example_text import ShownObject
+    from cloudforest.provisioning.log_entries import REDACTED
+
     steps = {each["step"]: each for each in explanation["steps"]}
     if steps["scope"]["result"] == "out":
         because = steps["scope"]["detail"]["because"]

@@ -5,30 +5,25 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 from rich.text import Text
 
 from cloudforest.base.errors import Misconfigured
-from cloudforest.cli import terminal
+from cloudforest.base.values import describe_value
+from cloudforest.cli import options, terminal
 from cloudforest.cli.boundary import ExitCode
 from cloudforest.cli.connection import connect_to_state, connect_to_tree
-from cloudforest.cli.job import JobArgument
-from cloudforest.cli.options import (
-    FormatOption,
-    OutputFormat,
-    StateOption,
-    async_command,
-    state_folder,
-)
-from cloudforest.cli.terminal import show_progress
+from cloudforest.cli.options import TEXT
 from cloudforest.cli.validate import require_compiled_tree
-from cloudforest.model.messages import Lookup
-from cloudforest.plan.wording import describe_value
+
+if TYPE_CHECKING:
+    from cloudforest.model.messages import Lookup
 
 _CHECK_MARKS = {True: ("✓", "green"), False: ("✗", "red")}
+_MEMBER_SIGNS = {"firstAdded": "+ ", "firstRemoved": "- "}
 _GOOD_RESULTS = frozenset({"found", "in", "linked", "matched", "mapped", "nothing"})
 
 
@@ -55,8 +50,12 @@ def _format_detail(step: str, detail: Any) -> Iterator[Text]:
                 yield from _FORMATTERS.get(key, _format_plain)(key, value)
 
 
+def _label(name: str, *parts: str | tuple[str, str]) -> Text:
+    return Text.assemble((f"{name}: ", "dim"), *parts)
+
+
 def _format_plain(key: str, value: Any) -> Iterator[Text]:
-    yield Text.assemble((f"{key}: ", "dim"), describe_value(value))
+    yield _label(key, describe_value(value))
 
 
 def _format_sentence(_key: str, value: str) -> Iterator[Text]:
@@ -65,22 +64,20 @@ def _format_sentence(_key: str, value: str) -> Iterator[Text]:
 
 def _format_attributes(_key: str, attributes: dict[str, list[str]]) -> Iterator[Text]:
     for name, values in attributes.items():
-        yield Text.assemble((f"{name}: ", "dim"), "; ".join(values))
+        yield _label(name, "; ".join(values))
 
 
 def _format_members(key: str, members: dict[str, Any]) -> Iterator[Text]:
     """Show the counts, and the first members by name."""
-    counts = {k: v for k, v in members.items() if isinstance(v, int)}
-    numbers = ", ".join(
-        f"{v} {k}" if k != "count" else str(v) for k, v in counts.items()
+    numbers = (
+        str(number) if name == "count" else f"{number} {name}"
+        for name, number in members.items()
+        if isinstance(number, int)
     )
-    yield Text.assemble((f"{key}: ", "dim"), numbers)
+    yield _label(key, ", ".join(numbers))
     for name, listed in members.items():
         for each in listed if isinstance(listed, list) else ():
-            sign = (
-                "- " if name == "firstRemoved" else "+ " if name == "firstAdded" else ""
-            )
-            yield Text(f"  {sign}{each}")
+            yield Text(f"  {_MEMBER_SIGNS.get(name, '')}{each}")
 
 
 def _format_clauses(_key: str, clauses: Iterable[dict[str, Any]]) -> Iterator[Text]:
@@ -102,10 +99,8 @@ def _format_attempts(_key: str, attempts: Iterable[dict[str, Any]]) -> Iterator[
 def _format_changes(_key: str, changes: Iterable[dict[str, Any]]) -> Iterator[Text]:
     for each in changes:
         after = "(nothing)" if each["after"] is None else describe_value(each["after"])
-        before = (
-            "" if each["before"] is None else f"{describe_value(each['before'])} → "
-        )
-        yield Text(f"{each['path']}: {before}{after}")
+        old = "" if each["before"] is None else f"{describe_value(each['before'])} → "
+        yield Text(f"{each['path']}: {old}{after}")
 
 
 def _format_requests(_key: str, requests: Iterable[dict[str, Any]]) -> Iterator[Text]:
@@ -137,9 +132,7 @@ def _format_mapped_attribute(rule: dict[str, Any]) -> Text:
         f"{key}={describe_value(value)}" for key, value in rule["inputs"].items()
     )
     origin = f"   ← {rule['expression']}" + (f"   ({inputs})" if inputs else "")
-    return Text.assemble(
-        (f"{rule['target']}: ", "dim"), _format_mapping_result(rule), (origin, "dim")
-    )
+    return _label(rule["target"], _format_mapping_result(rule), (origin, "dim"))
 
 
 def _format_mapping_result(rule: dict[str, Any]) -> tuple[str, str]:
@@ -166,19 +159,10 @@ _FORMATTERS: Mapping[str, Callable[[str, Any], Iterator[Text]]] = {
 }
 
 
-ObjectArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="OBJECT",
-        help="A DN, an objectGUID, ATTRIBUTE=VALUE, or a value to match by.",
-    ),
-]
-
-
-@async_command
+@options.async_command
 async def explain(
-    job: JobArgument,
-    subject: ObjectArgument,
+    job: options.Job,
+    subject: options.Object,
     *,
     planned: Annotated[
         Path | None,
@@ -188,24 +172,16 @@ async def explain(
             help="Explain with the documents of this folder, before they are applied.",
         ),
     ] = None,
-    state: StateOption = None,
-    output: FormatOption = OutputFormat.TEXT,
+    state: options.State = None,
+    output: options.Format = TEXT,
 ) -> int:
-    """Explain one object: import, scope, match, map and act. Writes nothing."""
     lookup = parse_lookup(subject)
-    explanation = await (
-        _explain_registered(job, lookup, state)
-        if planned is None
-        else _explain_planned(job, lookup, planned, state)
-    )
+    if planned is None:
+        async with connect_to_state(state, agents=True) as client:
+            explanation = await client.explain(job, lookup)
+    else:
+        explanation = await _explain_planned(job, lookup, planned, state)
     return print_explanation(explanation, output)
-
-
-async def _explain_registered(
-    job: str, lookup: Lookup, state: Path | None
-) -> dict[str, Any]:
-    async with connect_to_state(state_folder(state), agents=True) as client:
-        return await client.explain(job, lookup)
 
 
 async def _explain_planned(
@@ -215,12 +191,12 @@ async def _explain_planned(
     if desired.find_job(job) is None:
         jobs = ", ".join(each.name for each in desired.jobs) or "none"
         raise Misconfigured(f'The tree "{tree}" has no job "{job}". Its jobs: {jobs}.')
-    async with connect_to_tree(compiled, state_folder(state, tree)) as client:
-        with show_progress("previewing the next cycle", enabled=True):
+    async with connect_to_tree(compiled, state) as client:
+        with terminal.show_progress("previewing the next cycle", enabled=True):
             return await client.explain_planned(job, lookup, desired)
 
 
-def print_explanation(explanation: dict[str, Any], output: OutputFormat) -> int:
+def print_explanation(explanation: dict[str, Any], output: options.OutputFormat) -> int:
     """Print the steps; return FAILED if the directory does not show the object."""
     terminal.print_result(explanation, output, lambda: print_steps(explanation))
     found = explanation["steps"][0]["result"] != "unknown"
@@ -229,6 +205,8 @@ def print_explanation(explanation: dict[str, Any], output: OutputFormat) -> int:
 
 def parse_lookup(subject: str) -> Lookup:
     """Read an objectGUID, a DN, ATTRIBUTE=VALUE, or a value."""
+    from cloudforest.model.messages import Lookup
+
     if not subject.strip():
         raise typer.BadParameter("Name an object: a GUID, a UPN or a DN.")
     try:

@@ -3,35 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
-from rich.text import Text as RichText
+from rich.text import Text
 
 from cloudforest.base.errors import Misconfigured
 from cloudforest.base.files import MAX_DATA_BYTES, read_bounded
-from cloudforest.cli import terminal
+from cloudforest.cli import options, terminal
 from cloudforest.cli.boundary import ExitCode
-from cloudforest.cli.options import FormatOption, OutputFormat, parse_pairs
-from cloudforest.program.expressions.catalog import (
-    FunctionEntry,
-    list_functions,
-    make_unknown_function_fault,
-)
-from cloudforest.program.expressions.date_parsing import as_moment_or_none
-from cloudforest.program.expressions.evaluate import EvaluationContext
-from cloudforest.program.expressions.trial import (
-    TrialResult,
-    TrialStep,
-    explain_expression,
-    try_expression,
-)
-from cloudforest.program.expressions.values import as_boolean, as_text
+from cloudforest.cli.options import TEXT
+
+if TYPE_CHECKING:
+    from cloudforest.program.expressions.function import EvaluationContext, Function
+    from cloudforest.program.expressions.trial import TrialResult, TrialStep
+
+Attributes = dict[str, tuple[str, ...]]
 
 AttributeOption = Annotated[
     list[str] | None,
@@ -66,15 +56,9 @@ class InvalidEntry(ValueError):  # noqa: N818 - a result of one entry
     """A part of an entry has the wrong shape; the message is a sentence."""
 
 
-@dataclass(frozen=True)
-class TrialInput:
-    """The attributes and the context that an expression is evaluated with."""
-
-    attributes: Mapping[str, tuple[str, ...]]
-    context: EvaluationContext
-
-
 def _parse_value(value: Any) -> str:
+    from cloudforest.program.expressions.values import as_boolean, as_text
+
     if isinstance(value, bool):
         return as_boolean(value)
     if not isinstance(value, str | int | float):
@@ -87,20 +71,24 @@ def _parse_value(value: Any) -> str:
     return text
 
 
-def _parse_values(value: Any) -> tuple[str, ...]:
-    values = value if isinstance(value, list) else [value]
-    return tuple(_parse_value(each) for each in values if each is not None)
-
-
-def parse_attributes(value: Any) -> dict[str, tuple[str, ...]]:
+def parse_attributes(value: Any) -> Attributes:
     """Read `{name: value | [values] | null}`; raises InvalidEntry."""
     if not isinstance(value, dict):
         raise InvalidEntry("`attributes` must be an object of names and values.")
-    return {name.lower(): _parse_values(each) for name, each in value.items()}
+    lists = {
+        name.lower(): each if isinstance(each, list) else [each]
+        for name, each in value.items()
+    }
+    return {
+        name: tuple(_parse_value(each) for each in values if each is not None)
+        for name, values in lists.items()
+    }
 
 
 def parse_moment(value: Any) -> datetime:
     """Read a date as CDate does, in UTC if it has no zone."""
+    from cloudforest.program.expressions.date_parsing import as_moment_or_none
+
     moment = as_moment_or_none(value)
     if moment is None:
         raise InvalidEntry(f'"{value}" is not a date. Write 2026-11-23T08:00:00Z.')
@@ -127,19 +115,26 @@ def make_trial_input(
     file: Path | None,
     now: str | None,
     taken: Sequence[str] | None,
-) -> TrialInput:
+) -> tuple[Attributes, EvaluationContext]:
     """Build the object from the options; `--attribute` overrides `--object`."""
+    from cloudforest.program.expressions.function import EvaluationContext
+
     try:
         attributes = parse_attributes(read_json_file(file)) if file else {}
         moment = parse_moment(now) if now else datetime.now(UTC)
     except InvalidEntry as error:
         raise Misconfigured(f"{file or '--now'}: {error}") from error
-    named = {name: tuple(values) for name, values in parse_pairs(pairs or ()).items()}
+    named = {
+        name: tuple(values) for name, values in options.parse_pairs(pairs or ()).items()
+    }
     context = EvaluationContext(now=moment, taken=frozenset(taken or ()))
-    return TrialInput(attributes | named, context)
+    return attributes | named, context
 
 
 def _evaluate_entry(entry: Any) -> TrialResult:
+    from cloudforest.program.expressions.function import EvaluationContext
+    from cloudforest.program.expressions.trial import try_expression
+
     if not isinstance(entry, dict) or not isinstance(entry.get("expression"), str):
         raise InvalidEntry('An entry must be an object with an "expression".')
     now, taken = entry.get("now"), entry.get("taken")
@@ -152,11 +147,12 @@ def _evaluate_entry(entry: Any) -> TrialResult:
     return try_expression(entry["expression"], attributes, context)
 
 
-def _evaluate_or_error(entry: Any) -> TrialResult:
+def _shape_entry(entry: Any) -> dict[str, Any]:
     try:
-        return _evaluate_entry(entry)
+        result = _evaluate_entry(entry)
     except InvalidEntry as error:
-        return TrialResult("error", str(error))
+        return {"error": str(error)}
+    return {result.kind: result.content}
 
 
 def evaluate_batch(file: Path) -> list[dict[str, Any]]:
@@ -166,33 +162,29 @@ def evaluate_batch(file: Path) -> list[dict[str, Any]]:
         raise Misconfigured(
             f'"{file}" is not a JSON list of {{"expression", "attributes"}}.'
         )
-    return [{each.kind: each.content} for each in map(_evaluate_or_error, entries)]
-
-
-ExpressionArgument = Annotated[
-    str | None,
-    typer.Argument(metavar="[EXPRESSION]", help="What to evaluate."),
-]
-BatchOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--batch",
-        metavar="FILE",
-        help='A JSON list of {"expression", "attributes", "now"?, "taken"?}.',
-    ),
-]
+    return list(map(_shape_entry, entries))
 
 
 def evaluate(  # noqa: PLR0913, PLR0917 - each is an option
-    expression: ExpressionArgument = None,
-    batch: BatchOption = None,
+    expression: Annotated[
+        str | None, typer.Argument(metavar="[EXPRESSION]", help="What to evaluate.")
+    ] = None,
+    batch: Annotated[
+        Path | None,
+        typer.Option(
+            "--batch",
+            metavar="FILE",
+            help='A JSON list of {"expression", "attributes", "now"?, "taken"?}.',
+        ),
+    ] = None,
     attribute: AttributeOption = None,
     object_: ObjectOption = None,
     now: NowOption = None,
     taken: TakenOption = None,
-    output: FormatOption = OutputFormat.TEXT,
+    output: options.Format = TEXT,
 ) -> int:
-    """Evaluate one expression for an object, or many expressions from a file."""
+    from cloudforest.program.expressions.trial import try_expression
+
     if batch is not None:
         if expression or attribute or object_ or now or taken:
             raise typer.BadParameter("--batch excludes all other options.")
@@ -200,8 +192,8 @@ def evaluate(  # noqa: PLR0913, PLR0917 - each is an option
         return ExitCode.DONE
     if expression is None:
         raise typer.BadParameter("Pass an EXPRESSION, or --batch FILE.")
-    trial = make_trial_input(attribute, object_, now, taken)
-    result = try_expression(expression, trial.attributes, trial.context)
+    attributes, context = make_trial_input(attribute, object_, now, taken)
+    result = try_expression(expression, attributes, context)
     shape = {result.kind: result.content}
     terminal.print_result(shape, output, lambda: _print_trial(result))
     return ExitCode.FAILED if result.kind == "error" else ExitCode.DONE
@@ -211,17 +203,14 @@ def _print_trial(result: TrialResult) -> None:
     if result.kind == "error":
         terminal.print_to_stderr(f"error: {result.content}")
         return
-    values: list[Any] = (
-        result.content if isinstance(result.content, list) else [result.content]
-    )
-    for each in values:
-        terminal.out_console.print(
-            format_result_value(each), markup=False, soft_wrap=True
-        )
+    for each in _list_values(result):
+        terminal.out_console.print(each, markup=False, soft_wrap=True)
 
 
-def format_result_value(value: Any) -> str:
-    return "null" if value is None else str(value)
+def _list_values(result: TrialResult) -> list[str]:
+    content = result.content
+    values = content if isinstance(content, list) else [content]
+    return ["null" if each is None else str(each) for each in values]
 
 
 _RESULT_STYLES = {"value": "green", "outcome": "dim", "error": "red"}
@@ -233,12 +222,18 @@ def explain(
     object_: ObjectOption = None,
     now: NowOption = None,
     taken: TakenOption = None,
-    output: FormatOption = OutputFormat.TEXT,
+    output: options.Format = TEXT,
 ) -> int:
-    """Show an expression as a tree, with the value of each step."""
-    trial = make_trial_input(attribute, object_, now, taken)
-    step = explain_expression(expression, trial.attributes, trial.context)
-    terminal.print_result(_shape_step(step), output, lambda: _print_step_tree(step))
+    from cloudforest.program.expressions.trial import explain_expression
+
+    attributes, context = make_trial_input(attribute, object_, now, taken)
+    step = explain_expression(expression, attributes, context)
+
+    def show() -> None:
+        for line in _format_step_tree(step):
+            terminal.out_console.print(line, soft_wrap=True)
+
+    terminal.print_result(_shape_step(step), output, show)
     return ExitCode.FAILED if step.result.kind == "error" else ExitCode.DONE
 
 
@@ -250,48 +245,39 @@ def _shape_step(step: TrialStep) -> dict[str, Any]:
     }
 
 
-def _print_step_tree(step: TrialStep) -> None:
-    for line in _format_step_tree(step):
-        terminal.out_console.print(line, soft_wrap=True)
-
-
-def _format_result(result: TrialResult) -> str:
-    if isinstance(result.content, list):
-        return " · ".join(map(format_result_value, result.content))
-    return format_result_value(result.content)
-
-
 def _format_step_tree(
     step: TrialStep, first: str = "", rest: str = ""
-) -> Iterator[RichText]:
+) -> Iterator[Text]:
     """Yield one line per step, without a limit to its length."""
-    style = _RESULT_STYLES[step.result.kind]
-    result = (_format_result(step.result), style)
-    yield RichText.assemble((first, "dim"), step.text, ("  →  ", "dim"), result)
+    result = " · ".join(_list_values(step.result)), _RESULT_STYLES[step.result.kind]
+    yield Text.assemble((first, "dim"), step.text, ("  →  ", "dim"), result)
     for each in step.steps[:-1]:
         yield from _format_step_tree(each, f"{rest}├── ", f"{rest}│   ")
     for each in step.steps[-1:]:
         yield from _format_step_tree(each, f"{rest}└── ", f"{rest}    ")
 
 
-FunctionArgument = Annotated[
-    str | None, typer.Argument(metavar="[NAME]", help="Show only this function.")
-]
-
-
 def functions(
-    name: FunctionArgument = None, output: FormatOption = OutputFormat.TEXT
-) -> int:
-    """List the functions and operators of expressions."""
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Show only this function.")
+    ] = None,
+    output: options.Format = TEXT,
+) -> None:
+    from cloudforest.program.expressions.catalog import (
+        list_functions,
+        make_unknown_function_fault,
+    )
+
     entries = [each for each in list_functions() if name in {None, each.name}]
     if not entries:
         raise Misconfigured(make_unknown_function_fault(name or "").message)
     shapes = [_shape_function(each) for each in entries]
     terminal.print_result(shapes, output, lambda: _print_functions(entries))
-    return ExitCode.DONE
 
 
-def _print_functions(entries: list[FunctionEntry]) -> None:
+def _print_functions(entries: list[Function]) -> None:
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False)
     for title in ("function", "result", "purpose"):
         table.add_column(title, overflow="fold")
@@ -300,21 +286,15 @@ def _print_functions(entries: list[FunctionEntry]) -> None:
     terminal.out_console.print(table)
 
 
-def _shape_function(entry: FunctionEntry) -> dict[str, Any]:
+def _shape_function(entry: Function) -> dict[str, Any]:
+    details = ("name", "kind", "optional", "repeating", "choice")
     return {
         "name": entry.name,
         "syntax": entry.syntax,
         "gives": entry.gives,
-        "pure": entry.pure,
+        "pure": not entry.impure,
         "summary": entry.summary,
         "parameters": [
-            {
-                "name": each.name,
-                "kind": each.kind,
-                "optional": each.optional,
-                "repeating": each.repeating,
-                "choice": list(each.choice),
-            }
-            for each in entry.parameters
+            {key: getattr(each, key) for key in details} for each in entry.parameters
         ],
     }

@@ -6,26 +6,22 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
 from cloudforest.base.errors import Misconfigured, Refused
 from cloudforest.base.files import MAX_DATA_BYTES, read_bounded, write_new_file
-from cloudforest.cli import terminal
-from cloudforest.cli.options import StateOption, tree_folder
+from cloudforest.cli import options, terminal
 from cloudforest.cli.validate import require_compiled_tree
-from cloudforest.compiler.wording import suggest_names
-from cloudforest.graph.documents import ImportOrigin, write_documents
-from cloudforest.graph.export_rules import export_jobs, make_skeleton
-from cloudforest.graph.import_rules import ImportedRule, import_rules
-from cloudforest.graph.schema import parse_schema, require_rules, to_schema
+
+if TYPE_CHECKING:
+    from cloudforest.graph.import_rules import ImportedRule
 
 SCHEMA_SUFFIX = ".graph.json"
 """The imported schema, kept beside the documents made from it."""
 _JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,50}")
-_RULE_NUMBER = re.compile(r"-[0-9]+")
 
 
 def import_schema(
@@ -50,8 +46,11 @@ def import_schema(
             help=f"A folder for NAME.yaml and NAME{SCHEMA_SUFFIX}. Default: stdout.",
         ),
     ] = None,
-) -> int:
-    """Convert a Graph synchronizationSchema to Scope, Mapping and Job documents."""
+) -> None:
+    from cloudforest.graph.documents import ImportOrigin, write_documents
+    from cloudforest.graph.import_rules import import_rules
+    from cloudforest.graph.schema import parse_schema, require_rules, to_schema
+
     data = _read_schema_file(file)
     schema = to_schema(parse_schema(data, str(file)))
     require_rules(schema, str(file))
@@ -61,16 +60,15 @@ def import_schema(
     origin = ImportOrigin(f"{job}{SCHEMA_SUFFIX}", domain, target)
     rules = import_rules(schema, job)
     _require_importable(rules, file)
-    text = write_documents(schema, rules, origin)
+    text = write_documents(rules, origin)
     if out is None:
         sys.stdout.write(text)
-        return 0
+        return
     write_new_file(out / f"{job}.yaml", text)
     write_new_file(out / origin.file, data.decode("utf-8-sig"))
     terminal.print_done(
         f'Wrote "{out / job}.yaml", and "{file}" beside it as "{origin.file}".'
     )
-    return 0
 
 
 def _require_importable(rules: Sequence[ImportedRule], file: Path) -> None:
@@ -101,7 +99,7 @@ def _parse_job_name(text: str) -> str:
 def export_schema(
     job: Annotated[str, typer.Argument(metavar="JOB", help="A job of the tree.")],
     *,
-    state: StateOption = None,
+    state: options.State = None,
     base: Annotated[
         Path | None,
         typer.Option(
@@ -113,9 +111,12 @@ def export_schema(
     out: Annotated[
         Path | None, typer.Option("--out", help="A new file. Default: stdout.")
     ] = None,
-) -> int:
-    """Write the scope and mappings of a job as a Graph synchronizationSchema."""
-    tree = tree_folder(state)
+) -> None:
+    from cloudforest.base.wording import suggest_names
+    from cloudforest.graph.export_rules import export_jobs, make_skeleton
+    from cloudforest.graph.schema import parse_schema
+
+    tree = options.tree_folder(state)
     _, registration = require_compiled_tree(tree)
     registered = registration.find_job(job)
     if registered is None:
@@ -129,46 +130,30 @@ def export_schema(
         exported = export_jobs(schema, job, registration)
     else:
         schema = parse_schema(_read_schema_file(file), str(file))
-        exported = export_jobs(schema, _import_name_or_job(file, job), registration)
+        name = _find_import_name(file, job) or job
+        exported = export_jobs(schema, name, registration)
     for each in exported.warnings:
         terminal.print_to_stderr(f"Warning: {each}")
-    _print_or_write_schema(exported.schema, out)
-    return 0
+    if out is None:
+        terminal.print_json(exported.schema)
+        return
+    text = msgspec.json.format(msgspec.json.encode(exported.schema)).decode()
+    write_new_file(out, f"{text}\n")
+    terminal.print_done(f'Wrote "{out}". PUT it to …/jobs/ID/schema.')
 
 
 def _find_base_schema(tree: Path, job: str) -> Path | None:
     """Return the schema that the job was imported from: of NAME for NAME or NAME-2."""
     files = (
         each
-        for each in sorted(tree.rglob(f"*{SCHEMA_SUFFIX}"))
+        for each in sorted(tree.rglob(f"*{SCHEMA_SUFFIX}"), reverse=True)
         if not any(part.startswith(".") for part in each.relative_to(tree).parts)
+        and _find_import_name(each, job)
     )
-    by_name = {
-        _import_name(each): each
-        for each in files
-        if _is_job_of_import(job, _import_name(each))
-    }
-    return by_name[max(by_name, key=len)] if by_name else None
+    return max(files, key=lambda each: len(each.name), default=None)
 
 
-def _import_name(file: Path) -> str:
-    return file.name.removesuffix(SCHEMA_SUFFIX)
-
-
-def _is_job_of_import(job: str, name: str) -> bool:
-    rest = job.removeprefix(name)
-    return job == name or (rest != job and _RULE_NUMBER.fullmatch(rest) is not None)
-
-
-def _import_name_or_job(file: Path, job: str) -> str:
-    """Return the name of the import; the job's name for a schema from elsewhere."""
-    return _import_name(file) if _is_job_of_import(job, _import_name(file)) else job
-
-
-def _print_or_write_schema(schema: dict[str, Any], out: Path | None) -> None:
-    if out is None:
-        terminal.print_json(schema)
-        return
-    text = msgspec.json.format(msgspec.json.encode(schema)).decode()
-    write_new_file(out, f"{text}\n")
-    terminal.print_done(f'Wrote "{out}". PUT it to …/jobs/ID/schema.')
+def _find_import_name(file: Path, job: str) -> str | None:
+    """Return the name of the import that made the job; None for another file."""
+    name = file.name.removesuffix(SCHEMA_SUFFIX)
+    return name if re.fullmatch(rf"{re.escape(name)}(-[0-9]+)?", job) else None

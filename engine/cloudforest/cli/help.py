@@ -5,11 +5,11 @@ The reference pages and the man page use the same names and sentences.
 
 from __future__ import annotations
 
-import inspect
 import os
 from collections import UserDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,12 @@ from typer.exceptions import TyperException
 
 _KINDS = {"str": "TEXT", "int": "NUMBER", "float": "NUMBER"}
 _USAGE = 64
-SETTINGS: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
-"""Of every command: `-h` is short for `--help`."""
 
 
 def settings() -> dict[str, Any]:
-    """Return SETTINGS, without colour if NO_COLOR is set."""
-    return {**SETTINGS, "color": False if os.environ.get("NO_COLOR") else None}
+    """Return the settings of every command: `-h`, and no colour if NO_COLOR is set."""
+    color = False if os.environ.get("NO_COLOR") else None
+    return {"help_option_names": ["-h", "--help"], "color": color}
 
 
 def option_names(option: Any) -> list[str]:
@@ -89,47 +88,22 @@ def _notes(parameter: Any, quoted: Callable[[str], str]) -> Iterator[str]:
         yield f"Environment variable: {quoted(parameter.envvar)}."
 
 
-def did_you_mean(typed: str, known: Mapping[str, Sequence[str]]) -> str:
-    """Return a question that names similar commands, or nothing; `known` is by word."""
+def did_you_mean(typed: str, here: Iterable[str], elsewhere: Iterable[str]) -> str:
+    """Return a question that names similar commands, or nothing.
+
+    `pause` is similar to the last word of `job pause`, which is elsewhere.
+    """
+    known: dict[str, list[str]] = {}
+    for name in elsewhere:
+        known.setdefault(name.split()[-1], []).append(name)
+    known |= {name: [name] for name in here}
     words = get_close_matches(typed, known)
     return _question(name for word in words for name in known[word])
 
 
 def _question(names: Iterable[str]) -> str:
-    listed = ", ".join(repr(each) for each in names)
+    listed = ", ".join(map(repr, names))
     return f" Did you mean {listed}?" if listed else ""
-
-
-def _suggest_options(error: TyperException) -> None:
-    """Add similar options to the message, the most similar first."""
-    found: Any = error
-    if near := getattr(error, "possibilities", None):
-        error.message = f"{error.message}.{_question(near)}"
-        found.possibilities = None
-
-
-def _write_usage(command: Any, ctx: Any, formatter: Any) -> None:
-    pieces = [command.options_metavar]
-    pieces += map(argument_name, of_kind(command.params, "argument"))
-    if isinstance(command, Group):
-        pieces.append(command.subcommand_metavar)
-    formatter.write_usage(ctx.command_path, " ".join(pieces))
-
-
-def _write_options(command: Any, ctx: Any, formatter: Any) -> None:
-    parameters = [each for each in command.get_params(ctx) if not each.hidden]
-    arguments = [
-        (argument_name(each).strip("[]"), describe(each))
-        for each in of_kind(parameters, "argument")
-    ]
-    options = [
-        (", ".join(option_names(each)), describe(each))
-        for each in of_kind(parameters, "option")
-    ]
-    for title, rows in (("Arguments", arguments), ("Options", options)):
-        if rows:
-            with formatter.section(title):
-                formatter.write_dl(rows)
 
 
 def of_kind(parameters: Iterable[Any], kind: str) -> list[Any]:
@@ -137,64 +111,89 @@ def of_kind(parameters: Iterable[Any], kind: str) -> list[Any]:
     return [each for each in parameters if each.param_type_name == kind]
 
 
-class Command(TyperCommand):
-    """A command whose help is plain text."""
+class _Plain:
+    """The help of commands and groups is plain text; errors suggest similar options."""
 
-    def format_usage(self, ctx: Any, formatter: Any) -> None:
-        _write_usage(self, ctx, formatter)
+    def format_usage(self: Any, ctx: Any, formatter: Any) -> None:
+        pieces = [self.options_metavar]
+        pieces += map(argument_name, of_kind(self.params, "argument"))
+        if isinstance(self, Group):
+            pieces.append(self.subcommand_metavar)
+        formatter.write_usage(ctx.command_path, " ".join(pieces))
 
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        _write_options(self, ctx, formatter)
+    def format_options(self: Any, ctx: Any, formatter: Any) -> None:
+        parameters = [each for each in self.get_params(ctx) if not each.hidden]
+        arguments = [
+            (argument_name(each).strip("[]"), describe(each))
+            for each in of_kind(parameters, "argument")
+        ]
+        options = [
+            (", ".join(option_names(each)), describe(each))
+            for each in of_kind(parameters, "option")
+        ]
+        for title, rows in (("Arguments", arguments), ("Options", options)):
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        parent: Any = super()
         try:
-            return super().parse_args(ctx, args)
+            return parent.parse_args(ctx, args)
         except TyperException as error:
-            _suggest_options(error)
+            found: Any = error
+            if near := getattr(error, "possibilities", None):
+                error.message = f"{error.message}.{_question(near)}"
+                found.possibilities = None
             raise
 
 
-class Commands(UserDict[str, Any]):
+class Command(_Plain, TyperCommand):
+    """A command with plain help."""
+
+
+class _Commands(UserDict[str, Any]):
     """The commands of a group; each is imported when it is looked up."""
+
+    def __init__(self, names: Iterable[str], load: Callable[[str], Any]) -> None:
+        super().__init__({name: partial(load, name) for name in names})
 
     def __getitem__(self, name: str) -> Any:
         return self.data[name]()
 
 
-class Group(TyperGroup):
+class Group(_Plain, TyperGroup):
     """A group whose help, completion and suggestions import none of its commands."""
 
     def __init__(
         self,
         *,
-        commands: Commands,
+        load: Callable[[str], Any],
         sections: Mapping[str, Mapping[str, str]],
-        elsewhere: Mapping[str, Sequence[str]] | None = None,
+        elsewhere: Iterable[str] = (),
         **attributes: Any,
     ) -> None:
-        """Take one line of help for each command, by section.
+        """Take one line of help for each command, by section; `load` imports one.
 
-        `elsewhere`: commands of other groups to suggest, by their last word.
+        `elsewhere`: commands of other groups, to suggest for their last word.
         """
         super().__init__(suggest_commands=False, **attributes)
-        self.commands = commands
+        self.summaries = {k: v for rows in sections.values() for k, v in rows.items()}
+        self.commands = _Commands(self.summaries, load)
         self.sections = sections
-        self.elsewhere = elsewhere or {}
+        self.elsewhere = elsewhere
 
     def list_commands(self, ctx: Any) -> list[str]:
         del ctx
-        return [name for section in self.sections.values() for name in section]
-
-    def format_usage(self, ctx: Any, formatter: Any) -> None:
-        _write_usage(self, ctx, formatter)
+        return list(self.summaries)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         for title, rows in self.sections.items():
             with formatter.section(title):
                 formatter.write_dl(list(rows.items()))
-        _write_options(self, ctx, formatter)
+        super().format_options(ctx, formatter)
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
         if not args and not ctx.resilient_parsing:
             typer.echo(ctx.get_help())
             raise typer.Exit(_USAGE)
@@ -202,36 +201,22 @@ class Group(TyperGroup):
             if each.is_flag and each.default is None:
                 # Typer would load pydantic (80 ms) to find that None is not a bool.
                 each.default = False
-        try:
-            return super().parse_args(ctx, args)
-        except TyperException as error:
-            _suggest_options(error)
-            raise
+        return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         try:
             return super().resolve_command(ctx, args)
         except TyperException as error:
-            known = {**self.elsewhere, **{each: [each] for each in self.commands}}
-            error.message += did_you_mean(args[0], known)
+            error.message += did_you_mean(args[0], self.commands, self.elsewhere)
             raise
 
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:
-        from typer._click.shell_completion import (  # noqa: PLC0415 - while completing
-            CompletionItem,
-        )
+        from typer._click.shell_completion import CompletionItem
 
         named = [
             CompletionItem(name, help=summary)
-            for section in self.sections.values()
-            for name, summary in section.items()
+            for name, summary in self.summaries.items()
             if name.startswith(incomplete)
         ]
         # Skips TyperGroup, which would import every command for its help.
         return [*named, *super(TyperGroup, self).shell_complete(ctx, incomplete)]
-
-
-def summary(command: Any) -> str:
-    """Return the first paragraph of a command's help, on one line."""
-    whole = inspect.cleandoc(command.help or "").partition("\f")[0]
-    return " ".join(whole.split("\n\n")[0].split())

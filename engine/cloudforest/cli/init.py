@@ -13,27 +13,24 @@ import typer
 from cloudforest.base.errors import Misconfigured, Refused
 from cloudforest.base.files import find_shipped
 from cloudforest.cli import terminal
-from cloudforest.compiler.schemas import bundle_schemas
 
 SCHEMA_FILE = "tree.schema.json"
 """The file that the first line of each document names, for editors."""
-COMMON = "starter"
-"""The folder whose files every starter tree gets."""
 _SAMPLE_SOURCE = re.compile(r"^( +)(ldif: .*\n)((?:\1# .*\n)+)", re.MULTILINE)
 """A domain's sample export, and the commented lines of its real source."""
-DEFAULT_STARTER = "new-hybrid-customer"
 
 
 def list_scenarios() -> list[str]:
-    return sorted(
-        each.parent.name for each in find_shipped("topologies").glob("*/tenant.yaml")
-    )
+    tenants = find_shipped("topologies").glob("*/tenant.yaml")
+    return sorted(each.parent.name for each in tenants)
 
 
 def _parse_scenario(name: str) -> str:
-    if name not in list_scenarios():
-        known = ", ".join(list_scenarios())
-        raise typer.BadParameter(f'Unknown scenario "{name}". Choose one of: {known}.')
+    known = list_scenarios()
+    if name not in known:
+        raise typer.BadParameter(
+            f'Unknown scenario "{name}". Choose one of: {", ".join(known)}.'
+        )
     return name
 
 
@@ -50,10 +47,14 @@ def init(
             help="What already syncs to the tenant: new-hybrid-customer, "
             "existing-hybrid-new-forest or existing-hybrid-pilot.",
         ),
-    ] = DEFAULT_STARTER,
-) -> int:
-    """Write a starter tree: commented documents that are valid from the start."""
-    _require_empty(folder)
+    ] = "new-hybrid-customer",
+) -> None:
+    is_empty = folder.is_dir() and not any(folder.iterdir())
+    if not is_empty and (folder.exists() or folder.is_symlink()):
+        raise Refused(
+            f'"{folder}" is not an empty folder. Name a new one; `init` overwrites '
+            "nothing."
+        )
     try:
         _write(folder, scenario)
     except OSError as error:
@@ -66,16 +67,18 @@ def init(
         f"cloudforest validate {folder}", "after each change, offline"
     )
     terminal.print_suggestion(f"cat {folder / 'README.md'}", "what to write where")
-    return 0
 
 
 def _write(folder: Path, scenario: str) -> None:
+    from cloudforest.compiler.schemas import bundle_schemas
+
     topologies = find_shipped("topologies")
-    shutil.copytree(topologies / COMMON, folder, dirs_exist_ok=True)
+    shutil.copytree(topologies / "starter", folder, dirs_exist_ok=True)
     for document in (topologies / scenario).glob("*.yaml"):
         text = to_starter(document.read_text(encoding="utf-8"))
         (folder / document.name).write_text(text, encoding="utf-8")
-    (folder / SCHEMA_FILE).write_text(_dump_schema(), encoding="utf-8")
+    schema = json.dumps(bundle_schemas(), indent=2, ensure_ascii=False)
+    (folder / SCHEMA_FILE).write_text(f"{schema}\n", encoding="utf-8")
 
 
 def to_starter(example: str) -> str:
@@ -95,22 +98,8 @@ def _real_source(found: re.Match[str]) -> str:
     return f"{uncommented}{indent}# {sample}"
 
 
-def _dump_schema() -> str:
-    return json.dumps(bundle_schemas(), indent=2, ensure_ascii=False) + "\n"
-
-
 def _describe_copy_error(error: OSError) -> str:
     """Return the reason; `copytree` collects its errors in a list."""
     if isinstance(error, shutil.Error):
         return str(error.args[0][0][2]).partition("] ")[2].partition(": ")[0]
     return str(error.strerror or error)
-
-
-def _require_empty(folder: Path) -> None:
-    if folder.is_dir() and not any(folder.iterdir()):
-        return
-    if folder.exists() or folder.is_symlink():
-        raise Refused(
-            f'"{folder}" is not an empty folder. Name a new one; `init` overwrites '
-            "nothing."
-        )

@@ -14,7 +14,7 @@ from typing import Self
 
 import structlog
 
-from cloudforest.adapters.control.client import ControlPlaneClient
+from cloudforest.adapters.control import ControlPlaneClient
 from cloudforest.agent.bindings import (
     HostBinding,
     HostBindings,
@@ -25,42 +25,33 @@ from cloudforest.agent.bindings import (
 from cloudforest.agent.identity import AgentFolder, agent_folder
 from cloudforest.base.files import read_bounded
 from cloudforest.base.processes import end_process, leash_command
-from cloudforest.control_plane.shapes import digest_certificate
 from cloudforest.control_plane.state_folder import StateFolder
+from cloudforest.model.identity import digest_certificate
 from cloudforest.model.registration import Agent, Registration
 
 LOG_NAME = "agent.log"
 MAX_LOG_BYTES = 10 * 1024 * 1024
 """Size at which a log moves to `agent.log.1`."""
 ROTATE_SECONDS = 60.0
-
-
 _INHERITED = ("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
 """Variables without secrets that a process needs to run."""
-
-
 _RESTART_SECONDS = 5.0
 """Seconds before an agent that ended is started again."""
 
 log = structlog.get_logger()
 
 
-def rotate_log(file: Path, max_bytes: int = MAX_LOG_BYTES) -> None:
-    """Move a log that is larger to `FILE.1`.
+def rotate_logs(folder: Path, max_bytes: int = MAX_LOG_BYTES) -> None:
+    """Move each larger log below STATE/agents to `FILE.1`; one may fail alone.
 
     It is copied and truncated, not renamed, since the agent keeps its file open: Python
     writes there too before it dies.
     """
-    if file.stat().st_size > max_bytes:
-        shutil.copyfile(file, file.with_name(f"{file.name}.1"))
-        os.truncate(file, 0)
-
-
-def rotate_logs(folder: Path, max_bytes: int = MAX_LOG_BYTES) -> None:
-    """Rotate the logs below STATE/agents; one that fails does not stop the others."""
     for file in folder.glob(f"*/{LOG_NAME}"):
         try:
-            rotate_log(file, max_bytes)
+            if file.stat().st_size > max_bytes:
+                shutil.copyfile(file, file.with_name(f"{file.name}.1"))
+                os.truncate(file, 0)
         except OSError as error:
             log.warning("log not shortened", file=str(file), reason=error.strerror)
 
@@ -77,15 +68,10 @@ def make_child_environment(
 ) -> dict[str, str]:
     """Return the variables that a child may see: those of its bindings, and a few."""
     named = {
-        each.active_directory.password.env
-        for each in bindings
-        if each.active_directory is not None
+        each.active_directory.password.env for each in bindings if each.active_directory
     }
-    return {
-        name: environment[name]
-        for name in (*_INHERITED, *named)
-        if name is not None and name in environment
-    }
+    seen = named.union(_INHERITED)
+    return {name: value for name, value in environment.items() if name in seen}
 
 
 @dataclass
@@ -117,51 +103,48 @@ class LocalAgents:
         self, registration: Registration, client: ControlPlaneClient
     ) -> AsyncIterator[str]:
         """Bind, enrol where needed, and start; yield a sentence for each step."""
-        known = await _read_certificate_digests(client)
-        for agent in _select_local_agents(registration):
-            folder = _find_agent_folder(
-                self.state.path, agent.name, known.get(agent.name)
-            )
-            bindings = self._write_bindings(folder, agent, registration)
+        domains = registration.domains_by_name()
+        tree = self.tree.absolute()
+        for agent, folder, enrolled in await self._find_agents(registration, client):
+            bindings = {
+                name: make_host_binding(domains[name], tree) for name in agent.domains
+            }
+            folder.write(folder.bindings, encode_host_bindings(bindings))
             yield f"Agent {agent.name}: bound to {', '.join(bindings)}"
             token = None
-            if _digest_certificate(folder) != known.get(agent.name):
+            if not enrolled:
                 token = await client.create_agent_token(agent.name)
                 yield f"Agent {agent.name}: one-time token issued"
             await self._launch(agent.name, bindings, token)
             yield f"Agent {agent.name}: started"
 
-    def _write_bindings(
-        self, folder: AgentFolder, agent: Agent, registration: Registration
-    ) -> HostBindings:
-        domains = registration.domains_by_name()
-        tree = self.tree.absolute()
-        bindings = {
-            name: make_host_binding(domains[name], tree) for name in agent.domains
-        }
-        folder.write(folder.bindings, encode_host_bindings(bindings))
-        return bindings
-
     async def start_enrolled(self, client: ControlPlaneClient) -> list[str]:
         """Start the agents that are enrolled in this state; return their names."""
         registration = (await client.load_registration()).registration
-        known = await _read_certificate_digests(client)
         names = []
-        for agent in _select_local_agents(registration):
-            folder = _find_agent_folder(
-                self.state.path, agent.name, known.get(agent.name)
-            )
-            if folder.is_enrolled and _digest_certificate(folder) == known.get(
-                agent.name
-            ):
-                await self._launch(
-                    agent.name, load_host_bindings(folder.bindings), None
-                )
+        for agent, folder, enrolled in await self._find_agents(registration, client):
+            if enrolled:
+                await self._launch(agent.name, load_host_bindings(folder.bindings))
                 names.append(agent.name)
         return names
 
+    async def _find_agents(
+        self, registration: Registration | None, client: ControlPlaneClient
+    ) -> list[tuple[Agent, AgentFolder, bool]]:
+        """Return the local agents, each with its folder, and whether it is enrolled."""
+        shown = (await client.status())["agents"]
+        known = {each["name"]: each["certificate"] for each in shown}
+        found = []
+        for agent in registration.agents if registration else ():
+            if agent.run == "local":
+                digest = known.get(agent.name)
+                folder = _find_agent_folder(self.state.path, agent.name, digest)
+                enrolled = _digest_certificate(folder) == digest is not None
+                found.append((agent, folder, enrolled))
+        return found
+
     async def _launch(
-        self, name: str, bindings: HostBindings, token: str | None
+        self, name: str, bindings: HostBindings, token: str | None = None
     ) -> None:
         child = await self._spawn(name, bindings, token)
         watch = asyncio.create_task(self._restart_when_ended(name, bindings, child))
@@ -215,22 +198,9 @@ class LocalAgents:
         return child
 
 
-def _select_local_agents(registration: Registration | None) -> list[Agent]:
-    agents = registration.agents if registration else ()
-    return [each for each in agents if each.run == "local"]
-
-
-async def _read_certificate_digests(
-    client: ControlPlaneClient,
-) -> dict[str, str | None]:
-    """Return the digest of each agent's certificate, from the control plane."""
-    agents = (await client.status())["agents"]
-    return {each["name"]: each["certificate"] for each in agents}
-
-
-def _digest_certificate(folder: AgentFolder) -> str:
+def _digest_certificate(folder: AgentFolder) -> str | None:
     if not folder.is_enrolled:
-        return "not enrolled"
+        return None
     return digest_certificate(read_bounded(folder.certificate).decode("ascii"))
 
 

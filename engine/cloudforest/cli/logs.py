@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 
-from cloudforest.adapters.control.client import ControlPlaneClient
-from cloudforest.base.clock import system_clock
 from cloudforest.base.errors import Refused, Unavailable
+from cloudforest.base.values import describe_value
+from cloudforest.cli import options, terminal
 from cloudforest.cli.connection import connect_to_state
-from cloudforest.cli.options import (
-    StateOption,
-    async_command,
-    parse_past_time,
-    state_folder,
-)
-from cloudforest.control_plane.state_folder import StateFolder
 from cloudforest.model.cycles import LogAction, LogQuery, LogStatus
-from cloudforest.plan.wording import describe_value
+
+if TYPE_CHECKING:
+    from cloudforest.adapters.control import ControlPlaneClient
 
 LogRecord = Mapping[str, Any]
 
@@ -48,21 +44,30 @@ class LogFormat(StrEnum):
 
 def _format_changes(entry: LogRecord) -> Iterator[str]:
     for each in entry["changes"]:
-        if each["before"] is None:
-            yield f"{each['path']} = {describe_value(each['after'])}"
-        else:
-            after = (
-                "(nothing)" if each["after"] is None else describe_value(each["after"])
-            )
-            yield f"{each['path']}: {describe_value(each['before'])} → {after}"
+        before, after = (
+            "(nothing)" if each[key] is None else describe_value(each[key])
+            for key in ("before", "after")
+        )
+        is_new = each["before"] is None
+        yield (
+            f"{each['path']} = {after}"
+            if is_new
+            else (f"{each['path']}: {before} → {after}")
+        )
     if members := entry["members"]:
         yield f"members: {members['added']} added, {members['removed']} removed"
 
 
 def _format_text(entry: LogRecord) -> str:
-    words = [entry[key] for key in ("time", "job", "action", "status", "name")]
+    words = [terminal.format_time(entry["time"])]
+    words += [entry[key] for key in ("job", "action", "status", "name")]
     parts = (" ".join(words), entry["reason"], "; ".join(_format_changes(entry)))
     return _to_one_line("  ".join(filter(None, parts)))
+
+
+def _format_audit_text(record: LogRecord) -> str:
+    words = [record[key] for key in AUDIT_COLUMNS[2:]]
+    return _to_one_line("  ".join([terminal.format_time(record["time"]), *words]))
 
 
 def _to_one_line(text: str) -> str:
@@ -77,14 +82,12 @@ def _format_json(entry: LogRecord) -> str:
     return msgspec.json.encode(entry).decode() + "\n"
 
 
-def _escape_formula(value: Any) -> str:
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
-
-
 def format_csv_row(cells: Iterable[Any]) -> str:
+    texts = ("" if each is None else str(each) for each in cells)
     line = io.StringIO()
-    csv.writer(line).writerow(map(_escape_formula, cells))
+    csv.writer(line).writerow(
+        f"'{each}" if each.startswith(FORMULA_STARTS) else each for each in texts
+    )
     return line.getvalue()
 
 
@@ -101,9 +104,7 @@ def _format_csv(entry: LogRecord) -> str:
 
 
 AUDIT_FORMATTERS: Mapping[str, Callable[[LogRecord], str]] = {
-    "text": lambda record: _to_one_line(
-        "  ".join(record[key] for key in AUDIT_COLUMNS[1:])
-    ),
+    "text": _format_audit_text,
     "json": _format_json,
     "csv": lambda record: format_csv_row(record[key] for key in AUDIT_COLUMNS),
 }
@@ -115,87 +116,75 @@ LOG_FORMATTERS: Mapping[str, Callable[[LogRecord], str]] = {
 }
 
 
-def _make_option(*names: str, help_: str) -> typer.models.OptionInfo:
-    info: typer.models.OptionInfo = typer.Option(*names, help=help_)
-    return info
+def _time_option(name: str, start: str) -> Any:
+    return typer.Option(
+        name,
+        metavar="TIME",
+        parser=options.parse_past_time,
+        help=f"{start}: 2h (ago), or ISO 8601.",
+    )
 
 
-@async_command
+@options.async_command
 async def logs(  # noqa: PLR0913 - each is an option
     *,
-    state: StateOption = None,
-    job: Annotated[str | None, _make_option("--job", help_="Only this job.")] = None,
+    state: options.State = None,
+    job: Annotated[str | None, typer.Option("--job", help="Only this job.")] = None,
     subject: Annotated[
         str | None,
-        _make_option(
+        typer.Option(
             "--object",
-            help_="Only this object: an objectGUID, or a name as logged.",
+            help="Only this object: an objectGUID, or a name as logged.",
         ),
     ] = None,
     action: Annotated[
-        LogAction | None,
-        _make_option("--action", help_="Only this action."),
+        LogAction | None, typer.Option("--action", help="Only this action.")
     ] = None,
     status: Annotated[
-        LogStatus | None,
-        _make_option("--status", help_="Only this status."),
+        LogStatus | None, typer.Option("--status", help="Only this status.")
     ] = None,
     cycle: Annotated[
-        str | None, _make_option("--cycle", help_="Only this cycle.")
+        str | None, typer.Option("--cycle", help="Only this cycle.")
     ] = None,
-    since: Annotated[
-        str | None,
-        _make_option("--since", help_="From then on: 2h (ago), or ISO 8601."),
-    ] = None,
-    until: Annotated[
-        str | None,
-        _make_option("--until", help_="Before then: 2h (ago), or ISO 8601."),
-    ] = None,
+    since: Annotated[datetime | None, _time_option("--since", "From then on")] = None,
+    until: Annotated[datetime | None, _time_option("--until", "Before then")] = None,
     audit: Annotated[
-        bool,
-        _make_option("--audit", help_="Print the audit: what operators did."),
+        bool, typer.Option("--audit", help="Print the audit: what operators did.")
     ] = False,
     follow: Annotated[
-        bool,
-        _make_option("--follow", "-f", help_="Keep printing new entries."),
+        bool, typer.Option("--follow", "-f", help="Keep printing new entries.")
     ] = False,
     output: Annotated[
         LogFormat,
-        _make_option("--format", help_="Text, one JSON object per line, or CSV."),
+        typer.Option("--format", help="Text, one JSON object per line, or CSV."),
     ] = LogFormat.TEXT,
-) -> int:
-    """Print the provisioning log, one line per object and action.
-
-    `--audit` prints the audit instead: what operators did, each apply with its plan and
-    commit.
-    """
-    if audit:
-        if follow or any((job, subject, action, status, cycle, since, until)):
-            raise typer.BadParameter(
-                "--audit prints the whole audit. --follow and the filters are for the "
-                "provisioning log."
-            )
-        await _print_audit(state_folder(state), output)
-        return 0
-    now = system_clock()
+) -> None:
+    """With `--audit`, print what operators did, each apply with its plan and commit."""
     query = LogQuery(
         job=job,
         object=subject,
         action=action,
         status=status,
         cycle=cycle,
-        since=parse_past_time(since, now),
-        until=parse_past_time(until, now),
+        since=since,
+        until=until,
     )
-    await _print_logs(state_folder(state), query, output, follow=follow)
-    return 0
+    if not audit:
+        await _print_logs(state, query, output, follow=follow)
+        return
+    if follow or query != LogQuery():
+        raise typer.BadParameter(
+            "--audit prints the whole audit. --follow and the filters are for the "
+            "provisioning log."
+        )
+    await _print_audit(state, output)
 
 
-async def _print_audit(folder: StateFolder, output: LogFormat) -> None:
+async def _print_audit(state: Path | None, output: LogFormat) -> None:
     format_line = AUDIT_FORMATTERS[output]
     if output is LogFormat.CSV:
         sys.stdout.write(format_csv_row(AUDIT_COLUMNS))
-    async with connect_to_state(folder) as client:
+    async with connect_to_state(state) as client:
         async for record in client.audit():
             sys.stdout.write(format_line(record))
 
@@ -213,8 +202,11 @@ async def _require_known_job(client: ControlPlaneClient, name: str) -> None:
 
 
 async def _print_logs(
-    folder: StateFolder, query: LogQuery, output: LogFormat, *, follow: bool
+    state: Path | None, query: LogQuery, output: LogFormat, *, follow: bool
 ) -> None:
+    import asyncio
+
+    folder = options.state_folder(state)
     if follow and folder.keys.is_dir() and folder.find_running_server() is None:
         raise Unavailable(
             f'No `cloudforest serve` runs on "{folder.path}", so --follow has nothing '
@@ -223,7 +215,7 @@ async def _print_logs(
     format_line = LOG_FORMATTERS[output]
     if output is LogFormat.CSV:
         sys.stdout.write(format_csv_row(LOG_COLUMNS))
-    async with connect_to_state(folder) as client:
+    async with connect_to_state(state) as client:
         last = 0
         while True:
             async for entry in client.logs(query, after=last):

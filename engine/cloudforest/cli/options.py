@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import re
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec
+from typing import Annotated, Any, Final, ParamSpec
 
 import typer
 
 from cloudforest.base.errors import Misconfigured
 from cloudforest.control_plane.state_folder import StateFolder
 
-TreeArgument = Annotated[
+Tree = Annotated[
     Path, typer.Argument(metavar="[TREE]", help="The folder of the documents.")
 ]
-StateOption = Annotated[
+Job = Annotated[str, typer.Argument(metavar="JOB", help="The job's name.")]
+Object = Annotated[
+    str,
+    typer.Argument(
+        metavar="OBJECT",
+        help="A DN, an objectGUID, ATTRIBUTE=VALUE, or a value to match by.",
+    ),
+]
+State = Annotated[
     Path | None,
     typer.Option(
         "--state",
@@ -37,18 +44,23 @@ class OutputFormat(StrEnum):
     JSON = "json"
 
 
-FormatOption = Annotated[
+TEXT: Final = OutputFormat.TEXT
+Format = Annotated[
     OutputFormat,
     typer.Option("--format", help="Text for people, or one JSON document."),
 ]
 P = ParamSpec("P")
 
 
-def async_command(command: Callable[P, Coroutine[Any, Any, int]]) -> Callable[P, int]:
+def async_command(
+    command: Callable[P, Coroutine[Any, Any, int | None]],
+) -> Callable[P, int | None]:
     """Make a command from a coroutine function; Typer still sees its parameters."""
 
     @functools.wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> int:
+    def run(*args: P.args, **kwargs: P.kwargs) -> int | None:
+        import asyncio
+
         return asyncio.run(command(*args, **kwargs))
 
     return run
@@ -100,27 +112,29 @@ def tree_folder(state: Path | None) -> Path:
     return Path.cwd() if state is None else state_folder(state).resolve_tree(None)
 
 
-_RELATIVE_TIME = re.compile(r"(?P<number>[0-9]{1,6})(?P<unit>[smhd])")
+_DURATION = re.compile(r"(?P<number>[0-9]{1,6})(?P<unit>[smhd])")
 _UNIT_NAMES = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
-def parse_future_time(text: str, now: datetime) -> datetime:
-    """Read `2h` (from now) or a time in ISO 8601; see `parse_past_time`."""
-    time = parse_past_time(text, now)
-    assert time is not None  # noqa: S101 - only None gives None
-    return now + (now - time) if _RELATIVE_TIME.fullmatch(text) else time
+def parse_past_time(text: str) -> datetime:
+    """Read `2h` (ago), or a time in ISO 8601."""
+    return _parse_time(text, -1)
 
 
-def parse_past_time(text: str | None, now: datetime) -> datetime | None:
-    """Read `2h` (ago) or a time in ISO 8601, local if it has no offset.
+def parse_future_time(text: str) -> datetime:
+    """Read `2h` (from now), or a time in ISO 8601."""
+    return _parse_time(text, 1)
+
+
+def _parse_time(text: str, sign: int) -> datetime:
+    """Read a duration from now, or a time, local if it has no offset.
 
     Raises typer.BadParameter for anything else.
     """
-    if text is None:
-        return None
     try:
-        if ago := _RELATIVE_TIME.fullmatch(text):
-            return now - timedelta(**{_UNIT_NAMES[ago["unit"]]: int(ago["number"])})
+        if found := _DURATION.fullmatch(text):
+            unit = _UNIT_NAMES[found["unit"]]
+            return datetime.now(UTC) + timedelta(**{unit: sign * int(found["number"])})
         return datetime.fromisoformat(text).astimezone()
     except (ValueError, OverflowError) as error:
         raise typer.BadParameter(

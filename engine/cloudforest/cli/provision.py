@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
+from cloudforest.cli import options
 from cloudforest.cli.boundary import ExitCode, pick_exit_code
 from cloudforest.cli.connection import connect_to_state
-from cloudforest.cli.explain import ObjectArgument, parse_lookup, print_explanation
-from cloudforest.cli.job import JobArgument
-from cloudforest.cli.options import (
-    FormatOption,
-    OutputFormat,
-    StateOption,
-    async_command,
-    state_folder,
-)
+from cloudforest.cli.explain import parse_lookup, print_explanation
+from cloudforest.cli.options import TEXT
 
 _CODE_BY_RESULT = {"staged": ExitCode.BLOCKED, "escrow": ExitCode.ESCROW}
 
 
-@async_command
+@options.async_command
 async def provision(
-    job: JobArgument,
-    subject: ObjectArgument,
+    job: options.Job,
+    subject: options.Object,
     *,
-    state: StateOption = None,
-    output: FormatOption = OutputFormat.TEXT,
+    state: options.State = None,
+    output: options.Format = TEXT,
 ) -> int:
-    """Provision one object now and show each step and the target's answer."""
-    async with connect_to_state(state_folder(state), agents=True) as client:
+    async with connect_to_state(state, agents=True) as client:
         explanation = await client.provision(job, parse_lookup(subject))
     code = _CODE_BY_RESULT.get(explanation["steps"][-1]["result"], ExitCode.DONE)
     return pick_exit_code(print_explanation(explanation, output), code)

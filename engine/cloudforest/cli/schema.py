@@ -7,8 +7,6 @@ from typing import Annotated
 import typer
 
 from cloudforest.cli import terminal
-from cloudforest.compiler.schemas import DOCUMENT_KINDS, bundle_schemas, load_schema
-from cloudforest.compiler.wording import suggest_names
 
 
 def schema(
@@ -19,7 +17,9 @@ def schema(
         ),
     ] = "",
 ) -> None:
-    """Print the JSON Schema (2020-12) of one kind, or of all kinds."""
+    from cloudforest.base.wording import suggest_names
+    from cloudforest.compiler.schemas import DOCUMENT_KINDS, bundle_schemas, load_schema
+
     known = {each.lower() for each in (*DOCUMENT_KINDS, "plan")}
     if kind and kind.lower() not in known:
         raise typer.BadParameter(

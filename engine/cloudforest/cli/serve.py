@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cloudforest.adapters.store.database import open_engine
-from cloudforest.cli import terminal
+from cloudforest.cli import options, terminal
 from cloudforest.cli.boundary import ExitCode
-from cloudforest.cli.options import (
-    StateOption,
-    async_command,
-    report_as_usage_error,
-    state_folder,
-)
-from cloudforest.control_plane.host import (
-    HostedControlPlane,
-    HostOptions,
-    host_control_plane,
-    parse_loopback,
-)
+
+if TYPE_CHECKING:
+    from cloudforest.control_plane.host import HostedControlPlane
 
 
-@async_command
+@options.async_command
 async def serve(
     *,
-    state: StateOption = None,
+    state: options.State = None,
     store: Annotated[
         str | None,
         typer.Option("--store", help="A database URL. Default: SQLite in STATE."),
@@ -37,29 +26,28 @@ async def serve(
         str, typer.Option("--listen", help="HOST:PORT. Port 0 picks a free port.")
     ] = "127.0.0.1:0",
 ) -> int:
-    """Run the control plane and the provisioning service."""
-    with report_as_usage_error():
+    from cloudforest.adapters.store.database import open_engine
+    from cloudforest.control_plane.assembly import HostOptions
+    from cloudforest.control_plane.host import host_control_plane, parse_loopback
+
+    with options.report_as_usage_error():
         parse_loopback(listen)
         if store is not None:
             open_engine(store).dispose()
-    options = HostOptions(store=store, listen=listen)
-    async with host_control_plane(state_folder(state), options) as hosted:
+    host = HostOptions(store=store, listen=listen)
+    async with host_control_plane(options.state_folder(state), host) as hosted:
         return await serve_until_signal(hosted, text=True)
 
 
 async def serve_until_signal(hosted: HostedControlPlane, *, text: bool) -> int:
     """Run the scheduler until SIGINT or SIGTERM; return the exit code."""
-    signals = _listen_for_signals()
-    if text:
-        terminal.print_done(f"Serving at {hosted.url}. Stop with Ctrl-C.")
-    async with hosted.plane.run_scheduler():
-        return await signals.get()
+    import asyncio
 
-
-def _listen_for_signals() -> asyncio.Queue[ExitCode]:
-    """Return a queue that gets the exit code of each signal."""
     signals: asyncio.Queue[ExitCode] = asyncio.Queue()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGINT, signals.put_nowait, ExitCode.INTERRUPTED)
     loop.add_signal_handler(signal.SIGTERM, signals.put_nowait, ExitCode.DONE)
-    return signals
+    if text:
+        terminal.print_done(f"Serving at {hosted.url}. Stop with Ctrl-C.")
+    async with hosted.plane.run_scheduler():
+        return await signals.get()

@@ -10,31 +10,32 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-)
-from rich.table import Table
 from rich.text import Text
 
 from cloudforest.cli.options import OutputFormat
-from cloudforest.plan.wording import COUNT_WORDS, describe_value
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 out_console = Console(highlight=False)
 err_console = Console(stderr=True, highlight=False)
 
 _HIDDEN_KEYS = frozenset({"name", "certificate"})
 """The name is the heading; a certificate's digest is for programs."""
-_FRACTION_OF_SECOND = re.compile(r"(?<=T)([0-9:]{8})\.[0-9]+")
-"""Microseconds, which nobody reads."""
+_LABELS = {
+    "allowedUntil": "allowed until",
+    "certificateExpires": "certificate expires",
+    "lastBootstrap": "last bootstrap",
+    "lastCycle": "last cycle",
+    "nextCycle": "next cycle",
+    "unknownObjects": "unknown objects",
+}
+"""JSON keys in words; the other keys are words already."""
+_TIME = re.compile(r"(\d{4}-\d\d-\d\d)T([0-9:]{8})(?:\.[0-9]+)?Z")
 _LINE_LENGTH = 70
 _ALWAYS_SHOWN_COUNTS = ("read", "inScope", "unchanged", "escrow")
 
@@ -43,12 +44,16 @@ def print_json(value: Any) -> None:
     sys.stdout.write(msgspec.json.format(msgspec.json.encode(value)).decode() + "\n")
 
 
-def print_result(data: Any, output: OutputFormat, show: Callable[[], object]) -> None:
-    """Print `data` as JSON, or call `show` to print it as text."""
+def print_result(
+    data: Any, output: OutputFormat, shown: str | Callable[[], object]
+) -> None:
+    """Print `data` as JSON, or `shown` as text: a sentence, or a function to call."""
     if output is OutputFormat.JSON:
         print_json(data)
+    elif isinstance(shown, str):
+        print_done(shown)
     else:
-        show()
+        shown()
 
 
 def print_done(message: str) -> None:
@@ -65,6 +70,11 @@ def print_suggestion(command: str, purpose: str) -> None:
     )
 
 
+def suggest(command_line: str, purpose: str, state: Path | None) -> None:
+    """Suggest a `cloudforest …` command, as it works here."""
+    print_suggestion(format_command(command_line, state), purpose)
+
+
 def format_command(command_line: str, state: Path | None) -> str:
     """Return a `cloudforest …` command that works here: this program, that state."""
     program = shlex.quote(sys.argv[0]) if os.sep in sys.argv[0] else "cloudforest"
@@ -78,6 +88,10 @@ def print_heading(title: str) -> None:
 
 def print_cycle_table(cycles: Sequence[Mapping[str, Any]]) -> None:
     """Show the counts of the cycles, one column per cycle."""
+    from rich.table import Table
+
+    from cloudforest.plan.wording import COUNT_WORDS
+
     table = Table(box=None, pad_edge=False)
     table.add_column("")
     for each in cycles:
@@ -102,8 +116,15 @@ def print_records(title: str, records: Sequence[Mapping[str, Any]]) -> None:
         out_console.print(Text(f"  {row['name']}", style="bold"))
         for key, value in row.items():
             if key not in _HIDDEN_KEYS and value not in (None, {}, []):
-                words = f"    {key}: {_format_cell(value)}".replace(": \n", ":\n")
-                out_console.print(words, markup=False, soft_wrap=True)
+                words = f"    {_LABELS.get(key, key)}: {_format_cell(value)}"
+                out_console.print(
+                    words.replace(": \n", ":\n"), markup=False, soft_wrap=True
+                )
+
+
+def format_time(text: str) -> str:
+    """Return times as people read them: `2026-11-23 12:00:00Z`, as `--since` takes."""
+    return _TIME.sub(r"\1 \2Z", text)
 
 
 def _format_cell(value: Any) -> str:
@@ -113,9 +134,9 @@ def _format_cell(value: Any) -> str:
     elif isinstance(value, list):
         parts = [_format_cell(each) for each in value]
     elif isinstance(value, str):
-        return _FRACTION_OF_SECOND.sub(r"\1", value)
+        return format_time(value)
     else:
-        return describe_value(value)
+        return msgspec.json.encode(value).decode()
     line = ", ".join(parts)
     return (
         line
@@ -172,6 +193,14 @@ class ProgressBars:
 @contextmanager
 def show_progress(initial_text: str, *, enabled: bool) -> Iterator[ProgressBars]:
     """Show progress bars if `enabled` and stderr is a terminal."""
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),

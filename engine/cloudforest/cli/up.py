@@ -5,17 +5,13 @@ from __future__ import annotations
 import shlex
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from msgspec.structs import replace
 
-from cloudforest.adapters.control.client import ControlPlaneClient
 from cloudforest.base.errors import Misconfigured
 from cloudforest.base.values import format_count
-from cloudforest.cli import plan, terminal
-from cloudforest.cli.apply import register_plan
-from cloudforest.cli.commit import read_commit
+from cloudforest.cli import options, terminal
 from cloudforest.cli.connection import host_for_tree
 from cloudforest.cli.cycles import (
     cycles_exit_code,
@@ -24,35 +20,33 @@ from cloudforest.cli.cycles import (
     print_cycles,
     run_jobs,
 )
-from cloudforest.cli.local_agents import LocalAgents
-from cloudforest.cli.options import (
-    FormatOption,
-    OutputFormat,
-    StateOption,
-    TreeArgument,
-    async_command,
-    state_folder,
-    state_for_commands,
-)
-from cloudforest.cli.plan import evaluate_plan
-from cloudforest.cli.serve import serve_until_signal
+from cloudforest.cli.options import TEXT
 from cloudforest.cli.validate import require_compiled_tree
-from cloudforest.control_plane.host import HostedControlPlane
-from cloudforest.model.cycles import LogQuery
+
+if TYPE_CHECKING:
+    from cloudforest.adapters.control import ControlPlaneClient
+    from cloudforest.cli.local_agents import LocalAgents
+    from cloudforest.control_plane.host import HostedControlPlane
 
 
-@async_command
+@options.async_command
 async def up(
-    tree: TreeArgument = Path(),
+    tree: options.Tree = Path(),
     *,
-    state: StateOption = None,
+    state: options.State = None,
     once: Annotated[
         bool, typer.Option("--once", help="Run one cycle of each job, then exit.")
     ] = False,
-    output: FormatOption = OutputFormat.TEXT,
+    output: options.Format = TEXT,
 ) -> int:
-    """Validate, plan, apply, serve, and run the tree's local agents."""
-    text = output is OutputFormat.TEXT
+    from cloudforest.cli.apply import register_plan
+    from cloudforest.cli.commit import read_commit
+    from cloudforest.cli.local_agents import LocalAgents
+    from cloudforest.cli.plan import evaluate_plan
+    from cloudforest.cli.plan_text import show_plan
+    from cloudforest.cli.serve import serve_until_signal
+
+    text = output is TEXT
     compiled, desired = require_compiled_tree(tree)
     commit = read_commit(tree)
     if text:
@@ -63,16 +57,16 @@ async def up(
             f'The control plane of this tree runs at "{compiled.service.url}". Use '
             "`cloudforest apply` and `cloudforest agent run NAME`."
         )
-    folder = state_folder(state, tree)
+    folder = options.state_folder(state, tree)
     async with AsyncExitStack() as stack:
         hosted = await stack.enter_async_context(host_for_tree(compiled, folder))
         client = await stack.enter_async_context(hosted.client())
-        saved = await evaluate_plan(client, desired, impact=True, progress=text)
+        saved = await evaluate_plan(client, desired, commit, progress=text)
         if text:
             terminal.print_heading("Plan")
-            plan.show_plan(saved.plan, state_for_commands(state, tree))
+            show_plan(saved.plan, options.state_for_commands(state, tree))
             terminal.print_heading("Registration")
-        await register_plan(client, replace(saved, commit=commit), desired, output)
+        await register_plan(client, saved, desired, output)
         agents = LocalAgents(folder, hosted.url, compiled.folder)
         await stack.enter_async_context(agents.supervise())
         await _start_agents(agents, client, hosted, text=text)
@@ -102,22 +96,24 @@ async def _start_agents(
 
 
 async def _run_one_cycle_each(
-    client: ControlPlaneClient, tree: Path, state: Path | None, output: OutputFormat
+    client: ControlPlaneClient,
+    tree: Path,
+    state: Path | None,
+    output: options.OutputFormat,
 ) -> int:
-    text = output is OutputFormat.TEXT
+    text = output is TEXT
+    shown_state = options.state_for_commands(state, tree)
     if text:
         terminal.print_heading("Cycle")
     jobs = await list_startable_jobs(client)
-    cycles = await run_jobs(
-        client, jobs, state_for_commands(state, tree), progress=text
-    )
-    if not text:
+    cycles = await run_jobs(client, jobs, shown_state, progress=text)
+    if text:
+        print_cycles(cycles, shown_state)
+        if cycles and all(map(is_idle, cycles)):
+            terminal.print_done("Nothing to do: the target is up to date.")
+        await _suggest_next_commands(client, tree, state, jobs)
+    else:
         terminal.print_json({"jobs": cycles})
-        return cycles_exit_code(cycles)
-    print_cycles(cycles, state_for_commands(state, tree))
-    if cycles and all(map(is_idle, cycles)):
-        terminal.print_done("Nothing to do: the target is up to date.")
-    await _suggest_next_commands(client, tree, state, jobs)
     return cycles_exit_code(cycles)
 
 
@@ -125,20 +121,16 @@ async def _suggest_next_commands(
     client: ControlPlaneClient, tree: Path, state: Path | None, jobs: list[str]
 ) -> None:
     """Suggest commands that work here, with an object that exists."""
-    state_option = state_for_commands(state, tree)
+    from cloudforest.model.cycles import LogQuery
+
+    shown_state = options.state_for_commands(state, tree)
     terminal.print_heading("Next")
     for job in jobs[:1]:
         async for entry in client.logs(LogQuery(job=job)):
             explain = f"cloudforest explain {job} {entry['object']}"
-            terminal.print_suggestion(
-                terminal.format_command(explain, state_option),
-                "explain one object",
-            )
+            terminal.suggest(explain, "explain one object", shown_state)
             break
-    terminal.print_suggestion(
-        terminal.format_command("cloudforest status", state_option), "agents and jobs"
-    )
-    folder = "" if state_option is None else shlex.quote(str(tree))
+    terminal.suggest("cloudforest status", "agents and jobs", shown_state)
+    folder = "" if shown_state is None else shlex.quote(str(tree))
     up = f"cloudforest up {folder}".rstrip()
-    why = "keep running, with a cycle at each job's interval"
-    terminal.print_suggestion(terminal.format_command(up, state), why)
+    terminal.suggest(up, "keep running, with a cycle at each job's interval", state)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -15,11 +15,12 @@ from rich.text import Text
 from cloudforest.base.diagnostics import Diagnostic, Severity, has_errors
 from cloudforest.base.errors import Misconfigured
 from cloudforest.base.values import format_count
-from cloudforest.cli import terminal
+from cloudforest.cli import options, terminal
 from cloudforest.cli.boundary import ExitCode
-from cloudforest.cli.options import TreeArgument
-from cloudforest.compiler.compile import CompiledTree, compile_tree
-from cloudforest.model.registration import Registration
+
+if TYPE_CHECKING:
+    from cloudforest.compiler.compile import CompiledTree
+    from cloudforest.model.registration import Registration
 
 _MAX_EXCERPT = 100
 """Characters shown of a line, so that the caret stays in sight."""
@@ -67,19 +68,14 @@ def print_annotations(diagnostics: Iterable[Diagnostic], tree: Path) -> None:
             place = {"line": str(each.location.line), "col": str(each.location.column)}
             where = {"file": file.as_posix(), **place, **where}
         fields = ",".join(
-            f"{key}={_escape_property(value)}" for key, value in where.items()
+            f"{key}={_escape(value, ':,')}" for key, value in where.items()
         )
-        sys.stdout.write(
-            f"::{each.severity} {fields}::{_escape_message(each.message)}\n"
-        )
+        sys.stdout.write(f"::{each.severity} {fields}::{_escape(each.message)}\n")
 
 
-def _escape_message(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _escape_property(text: str) -> str:
-    return _escape_message(text).replace(":", "%3A").replace(",", "%2C")
+def _escape(text: str, more: str = "") -> str:
+    special = f"%\r\n{more}"
+    return "".join(f"%{ord(each):02X}" if each in special else each for each in text)
 
 
 def shape_diagnostic(diagnostic: Diagnostic) -> dict[str, Any]:
@@ -101,7 +97,7 @@ class ValidateFormat(StrEnum):
 
 
 def validate(
-    tree: TreeArgument = Path(),
+    tree: options.Tree = Path(),
     output: Annotated[
         ValidateFormat,
         typer.Option(
@@ -109,7 +105,8 @@ def validate(
         ),
     ] = ValidateFormat.TEXT,
 ) -> int:
-    """Check the documents and show every mistake with its place."""
+    from cloudforest.compiler.compile import compile_tree
+
     compiled = compile_tree(tree)
     diagnostics = compiled.diagnostics
     match output:
@@ -122,21 +119,18 @@ def validate(
         case ValidateFormat.TEXT:
             print_diagnostics(diagnostics, terminal.out_console)
             if compiled.registration is not None:
-                terminal.print_done(_format_summary(compiled))
+                documents = format_count(compiled.document_count, "document")
+                are = "is" if compiled.document_count == 1 else "are"
+                files = format_count(compiled.file_count, "file")
+                warnings = format_count(len(diagnostics), "warning")
+                terminal.print_done(f"{documents} in {files} {are} valid ({warnings}).")
     return ExitCode.FAILED if has_errors(diagnostics) else ExitCode.DONE
-
-
-def _format_summary(compiled: CompiledTree) -> str:
-    return (
-        f"{format_count(compiled.document_count, 'document')} in "
-        f"{format_count(compiled.file_count, 'file')} "
-        f"{'is' if compiled.document_count == 1 else 'are'} valid "
-        f"({format_count(len(compiled.diagnostics), 'warning')})."
-    )
 
 
 def require_compiled_tree(tree: Path) -> tuple[CompiledTree, Registration]:
     """Compile a tree and print its diagnostics; raises Misconfigured on errors."""
+    from cloudforest.compiler.compile import compile_tree
+
     compiled = compile_tree(tree)
     print_diagnostics(compiled.diagnostics, terminal.err_console)
     if compiled.registration is None:

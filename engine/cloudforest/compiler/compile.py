@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
 from cloudforest.base.diagnostics import Diagnostic, Location, has_errors
-from cloudforest.compiler.document import Document, DocumentDiagnostic
+from cloudforest.compiler.document import Document, Mistake
 from cloudforest.compiler.examples import check_examples
-from cloudforest.compiler.files import read_tree
+from cloudforest.compiler.files import TreeReading, read_tree
 from cloudforest.compiler.programs import add_programs
 from cloudforest.compiler.resolve import rebase_paths, resolve_registration
 from cloudforest.compiler.rules.registry import run_rules, run_rules_on_parts
-from cloudforest.compiler.schema_check import (
-    check_schema,
-    correct_keys,
-    extract_valid_part,
-)
+from cloudforest.compiler.schema_check import check_schema, extract_valid_part
 from cloudforest.compiler.tree import DocumentTree, build_tree
 from cloudforest.model.registration import Registration, SecretReference
 
@@ -47,40 +42,24 @@ class CompiledTree:
     document_count: int
 
 
-class _CheckedDocuments(NamedTuple):
-    """Documents after the schema check.
-
-    `valid_parts` are what remains of wrong documents without their mistakes.
-    `corrected` are all documents, with misspelt keys corrected.
-    """
-
-    valid: list[Document]
-    valid_parts: list[Document]
-    corrected: list[Document]
-    diagnostics: list[DocumentDiagnostic]
-
-
-def _check_documents(documents: list[Document]) -> _CheckedDocuments:
-    checked = _CheckedDocuments([], [], [], [])
-    for document in documents:
-        mistakes = check_schema(document) if document.is_complete else []
-        checked.diagnostics.extend(mistakes)
-        checked.corrected.append(correct_keys(document) if mistakes else document)
-        if document.is_complete and not mistakes:
-            checked.valid.append(document)
-        elif mistakes and (part := extract_valid_part(document)) is not None:
-            checked.valid_parts.append(part)
-    return checked
-
-
-def _find_missing_tenant(tree: DocumentTree) -> list[Diagnostic]:
-    if "Tenant" in tree.names or not tree.is_complete:
-        return []
-    message = (
-        "The tree has no Tenant. Add a document with `kind: Tenant` and the name of "
-        "your organisation."
-    )
-    return [Diagnostic("missing-tenant", message, Location(".", 1, 1))]
+def _check_documents(reading: TreeReading) -> tuple[DocumentTree, list[Mistake]]:
+    """Return the tree of the valid documents, and the mistakes of all of them."""
+    valid: list[Document] = []
+    valid_parts: list[Document] = []
+    corrected: list[Document] = []
+    found: list[Mistake] = []
+    for document in reading.documents:
+        mistakes, fixed = (
+            check_schema(document) if document.is_complete else ([], document)
+        )
+        found.extend(mistakes)
+        corrected.append(fixed)
+        if mistakes and (part := extract_valid_part(fixed)) is not None:
+            valid_parts.append(part)
+        elif document.is_complete and not mistakes:
+            valid.append(document)
+    tree = build_tree(valid, all_documents=corrected, is_complete=reading.is_complete)
+    return tree, [*found, *run_rules(tree), *run_rules_on_parts(tree, valid_parts)]
 
 
 def _read_service(tenant: Document) -> Service:
@@ -98,14 +77,14 @@ def compile_tree(folder: Path) -> CompiledTree:
     Mistakes in the documents become diagnostics, never exceptions.
     """
     reading = read_tree(folder)
-    checked = _check_documents(reading.documents)
-    tree = build_tree(
-        checked.valid, all_documents=checked.corrected, is_complete=reading.is_complete
-    )
-    mistakes = [*checked.diagnostics, *run_rules(tree)]
-    mistakes.extend(run_rules_on_parts(tree, checked.valid_parts))
+    tree, mistakes = _check_documents(reading)
     found = [*reading.diagnostics, *(each.to_diagnostic() for each in mistakes)]
-    found.extend(_find_missing_tenant(tree))
+    if tree.is_complete and "Tenant" not in tree.names:
+        message = (
+            "The tree has no Tenant. Add a document with `kind: Tenant` and the name "
+            "of your organisation."
+        )
+        found.append(Diagnostic("missing-tenant", message, Location(".", 1, 1)))
     if not has_errors(found):
         found.extend(each.to_diagnostic() for each in check_examples(tree))
     found = [each.to_printable() for each in found]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
@@ -16,6 +17,8 @@ _SECRET_WORDS = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 """Words near a secret, misspelt ones too; not `passportNumber` or `secretary`."""
+Content = dict[str, Any]
+"""A block of keys of a document."""
 ESCAPE_LENGTHS = {"x": 4, "u": 6, "U": 10}
 
 
@@ -43,35 +46,19 @@ class Locations:
     values: dict[DocumentPath, TextRange] = field(repr=False)
 
     def locate(
-        self,
-        path: DocumentPath,
-        *,
-        at_key: bool = False,
-        offset: int | None = None,
+        self, path: DocumentPath, *, at_key: bool = False, offset: int | None = None
     ) -> Location:
         """Return the location of `path`, or of its nearest ancestor in the text.
 
         `offset` counts characters of the value. It is exact in text of one line and in
         blocks, and ignored in quoted text of several lines.
         """
-        span = self._find_range(path, at_key=at_key)
-        index = self._find_index(span, offset)
+        span, index = self.find_range(path, at_key=at_key, offset=offset)
         begin = self.text.rfind("\n", 0, index) + 1
         if begin <= span.start:
             return Location(self.file, span.line, span.column + index - span.start)
         line = span.line + self.text.count("\n", span.start, index)
         return Location(self.file, line, index - begin + 1)
-
-    def excerpt(
-        self,
-        path: DocumentPath,
-        *,
-        at_key: bool = False,
-        offset: int | None = None,
-    ) -> str | None:
-        """Return the line of the location; None if it may hold a secret."""
-        span = self._find_range(path, at_key=at_key)
-        return excerpt_line(self.text, self._find_index(span, offset), path)
 
     def with_paths(self, paths: dict[DocumentPath, DocumentPath]) -> Locations:
         """Return the locations of a rewritten document; `paths` maps new to old."""
@@ -81,27 +68,28 @@ class Locations:
         )
         return replace(self, keys=keys, values=values)
 
-    def _find_index(self, span: TextRange, offset: int | None) -> int:
+    def find_range(
+        self, path: DocumentPath, *, at_key: bool, offset: int | None
+    ) -> tuple[TextRange, int]:
+        """Return the range of a node and the index of the character at `offset`."""
+        if not (at_key and path in self.keys):
+            at_key = False
+            while path and path not in self.values:
+                path = path[:-1]
+        span = self.keys[path] if at_key else self.values[path]
         if offset is None:
-            return span.start
+            return span, span.start
         raw = self.text[span.start : span.end]
         if span.value:
-            return span.start + find_folded_offset(raw, span.value, offset)
-        return span.start + find_written_offset(raw, offset)
-
-    def _find_range(self, path: DocumentPath, *, at_key: bool) -> TextRange:
-        if at_key and path in self.keys:
-            return self.keys[path]
-        while path and path not in self.values:
-            path = path[:-1]
-        return self.values[path]
+            return span, span.start + find_folded_offset(raw, span.value, offset)
+        return span, span.start + find_written_offset(raw, offset)
 
 
 @dataclass(frozen=True)
 class Document:
     """One document; `is_complete` is false when a part of it could not be read."""
 
-    content: dict[str, Any]
+    content: Content
     locations: Locations
     is_complete: bool = True
 
@@ -117,12 +105,23 @@ class Document:
     def file(self) -> str:
         return self.locations.file
 
-    def with_content(self, content: dict[str, Any]) -> Document:
-        return replace(self, content=content)
+    def get(self, *path: str) -> Any:
+        """Return the value at a path of keys, or None."""
+        node: Any = self.content
+        for key in path:
+            node = node.get(key) if isinstance(node, dict) else None
+        return node
+
+    def error(self, id_: str, message: str, *path: str | int, **where: Any) -> Mistake:
+        """Return a mistake at a path; `where` are fields of it."""
+        return Mistake(id_, message, self, path, **where)
+
+    def warning(self, id_: str, message: str, *path: str | int) -> Mistake:
+        return Mistake(id_, message, self, path, Severity.WARNING)
 
 
 @dataclass(frozen=True)
-class DocumentDiagnostic:
+class Mistake:
     """A mistake at a path of a document; `offset` counts characters of its text.
 
     `is_line_hidden` keeps the line out of the excerpt. `intended_key` is the key that
@@ -140,12 +139,16 @@ class DocumentDiagnostic:
     intended_key: str | None = None
 
     def to_diagnostic(self) -> Diagnostic:
-        places = self.document.locations
-        location = places.locate(self.path, at_key=self.at_key, offset=self.offset)
+        places, path = self.document.locations, self.path
+        location = places.locate(path, at_key=self.at_key, offset=self.offset)
         line = None
         if not self.is_line_hidden:
-            line = places.excerpt(self.path, at_key=self.at_key, offset=self.offset)
+            _, at = places.find_range(path, at_key=self.at_key, offset=self.offset)
+            line = excerpt_line(places.text, at, path)
         return Diagnostic(self.id, self.message, location, self.severity, line)
+
+
+Mistakes = Iterator[Mistake]
 
 
 @lru_cache(maxsize=64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,12 +16,10 @@ from cloudforest.compiler.examples import (
     uses_now,
 )
 from cloudforest.model.program import AttributeProgram, ScopeProgram, Template
-from cloudforest.program.attributes_read import (
-    find_expression_attributes,
-    find_filter_attributes,
-)
 from cloudforest.program.digest import CONSISTENCY_GUID
-from cloudforest.program.expressions.evaluate import EvaluationContext
+from cloudforest.program.expressions.analysis import find_expression_attributes
+from cloudforest.program.expressions.function import EvaluationContext
+from cloudforest.program.scoping.predicates import find_filter_attributes
 
 COMMON_ATTRIBUTES = ("dn", "objectGUID", "mS-DS-ConsistencyGuid")
 """Attributes that every object has, even where no program reads them."""
@@ -51,39 +49,27 @@ class ShownObject:
     shown_at: datetime
 
 
-@dataclass(frozen=True)
-class ExampleNames:
-    """The name of an example, and of the scope that it may name."""
-
-    example: str
-    scope: str
-
-
-def _find_reads(
-    mapping: AttributeProgram, scope: ScopeProgram
-) -> Iterator[tuple[str, str, str]]:
-    """Yield each attribute, the pattern to find it with, and the text."""
-    for rule in mapping.rules:
-        pattern = (
-            _BARE_NAME if isinstance(rule.expression, Template) else _BRACKETED_NAME
-        )
-        for name in find_expression_attributes(rule.expression):
-            yield name, pattern, rule.text
-    if mapping.source in scope.filters:
-        type_filter = scope.filters[mapping.source]
-        for name in find_filter_attributes(type_filter.tree):
-            yield name, _BARE_NAME, type_filter.text
-
-
 def find_spellings(mapping: AttributeProgram, scope: ScopeProgram) -> Mapping[str, str]:
     """Return the attributes that a mapping and a scope read, by name in lower case.
 
     Programs hold lower case only, so the spelling comes from their texts.
     """
     known = {each.lower(): each for each in COMMON_ATTRIBUTES}
-    for name, pattern, text in _find_reads(mapping, scope):
-        found = re.search(pattern % re.escape(name), text, re.IGNORECASE)
-        known.setdefault(name, found[1] if found else name)
+    reads = [
+        (
+            find_expression_attributes(rule.expression),
+            _BARE_NAME if isinstance(rule.expression, Template) else _BRACKETED_NAME,
+            rule.text,
+        )
+        for rule in mapping.rules
+    ]
+    if type_filter := scope.filters.get(mapping.source):
+        names = find_filter_attributes(type_filter.tree)
+        reads.append((names, _BARE_NAME, type_filter.text))
+    for names, pattern, text in reads:
+        for name in names:
+            found = re.search(pattern % re.escape(name), text, re.IGNORECASE)
+            known.setdefault(name, found[1] if found else name)
     return known
 
 
@@ -131,31 +117,13 @@ def make_example_object(
     )
 
 
-def _comment_scope(scope: str, clause: str) -> str:
-    return (
-        f"# scope: {yaml_scalar(scope)}   # {clause}: agents do not send what a filter "
-        "reads; add it below"
-    )
-
-
-def _write_object(
-    subject: ExampleObject, spellings: Mapping[str, str]
-) -> dict[str, Any]:
-    written: dict[str, Any] = {"dn": subject.dn}
-    if subject.groups:
-        written["groups"] = subject.groups
-    attributes = {
-        spellings.get(name, name): values[0] if len(values) == 1 else values
-        for name, values in sorted(subject.attributes.items())
-    }
-    return written | {"attributes": attributes}
-
-
 def write_example(
     subject: ExampleObject,
     mapping: AttributeProgram,
     scope: ScopeProgram,
-    names: ExampleNames,
+    *,
+    name: str,
+    scope_name: str,
 ) -> str:
     """Return the document as YAML; raises MappingFault.
 
@@ -163,15 +131,26 @@ def write_example(
     in scope may seem to be out: then `scope` is written as a comment.
     """
     failing_clauses = find_failing_clauses(scope, subject)
-    head = {"kind": "Example", "name": names.example, "mapping": mapping.mapping}
+    head = {"kind": "Example", "name": name, "mapping": mapping.mapping}
     if not failing_clauses:
-        head["scope"] = names.scope
+        head["scope"] = scope_name
     if subject.context.now is not None and uses_now(mapping):
         head["now"] = subject.context.now.strftime("%Y-%m-%dT%H:%M:%SZ")
-    lines: Iterable[str] = (
+    spellings = find_spellings(mapping, scope)
+    written: dict[str, Any] = {"dn": subject.dn}
+    if subject.groups:
+        written["groups"] = subject.groups
+    written["attributes"] = {
+        spellings.get(name, name): values[0] if len(values) == 1 else values
+        for name, values in sorted(subject.attributes.items())
+    }
+    lines = (
         *yaml_block(head),
-        *(_comment_scope(names.scope, each) for each in failing_clauses[-1:]),
-        *yaml_block({"object": _write_object(subject, find_spellings(mapping, scope))}),
-        *yaml_block({"resource": map_example(mapping, subject)}),
+        *(
+            f"# scope: {yaml_scalar(scope_name)}   # {clause}: agents do not send what "
+            "a filter reads; add it below"
+            for clause in failing_clauses[-1:]
+        ),
+        *yaml_block({"object": written, "resource": map_example(mapping, subject)}),
     )
     return HEAD_COMMENT + "".join(f"{line}\n" for line in lines)

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
-from cloudforest.base.diagnostics import DocumentPath
-from cloudforest.compiler.document import Document, DocumentDiagnostic
+from cloudforest.base.wording import find_closest, suggest
+from cloudforest.compiler.document import Content, Document, Mistakes
 from cloudforest.compiler.programs import make_attribute_program, make_scope_program
 from cloudforest.compiler.resolve import find_extensions, resolve_mapping, resolve_scope
 from cloudforest.compiler.tree import DocumentTree, canonical_target
-from cloudforest.compiler.wording import (
-    ask_if_meant,
-    find_closest,
-    format_yaml_value,
-)
+from cloudforest.compiler.wording import format_yaml_value
 from cloudforest.model.ports.directory import Entry
-from cloudforest.model.program import AttributeProgram, ObjectType, Scalar, ScopeProgram
+from cloudforest.model.program import AttributeProgram, ObjectType, ScopeProgram
 from cloudforest.model.source import SourceObject
 from cloudforest.program.digest import CONSISTENCY_GUID
 from cloudforest.program.expressions.analysis import (
@@ -26,13 +23,12 @@ from cloudforest.program.expressions.analysis import (
     find_impure_functions,
     uses_function,
 )
-from cloudforest.program.expressions.evaluate import NO_CONTEXT, EvaluationContext
-from cloudforest.program.faults import MappingFault, ObjectIgnored, SyntaxFault
-from cloudforest.program.forbidden import is_forbidden
+from cloudforest.program.expressions.function import NO_CONTEXT, EvaluationContext
+from cloudforest.program.faults import MappingFault, ObjectIgnored
 from cloudforest.program.mapping.changes import compute_changes
 from cloudforest.program.mapping.desired import compile_mapping
 from cloudforest.program.scim.schema import list_writable_names
-from cloudforest.program.scoping.dn import parse_dn, parse_dn_or_none
+from cloudforest.program.scoping.dn import parse_dn_or_none
 from cloudforest.program.scoping.scope import CompiledScope, ResolvedScope
 
 DEFAULT_CLASSES: Mapping[ObjectType, frozenset[str]] = {
@@ -46,8 +42,7 @@ GUID_ATTRIBUTE = "objectguid"
 
 
 def _parse_dn_or_text(dn: str) -> tuple[str, ...]:
-    names = parse_dn_or_none(dn)
-    return (dn,) if names is None else names
+    return parse_dn_or_none(dn) or (dn,)
 
 
 @dataclass(frozen=True)
@@ -86,9 +81,7 @@ class ExampleObject:
             object_guid=self.object_guid or GUID_ATTRIBUTE,
             dn=self.dn,
             type=self.kind,
-            classes=frozenset(map(str.lower, classes))
-            if classes
-            else DEFAULT_CLASSES[self.kind],
+            classes=frozenset(map(str.lower, classes or DEFAULT_CLASSES[self.kind])),
             parent=None,
             is_deleted=False,
             attributes=self.attributes,
@@ -107,15 +100,8 @@ class ExampleObject:
         return ResolvedScope(groups=groups)
 
 
-def _to_directory_text(value: Scalar) -> str:
-    """Return a value as text; booleans in a directory are TRUE and FALSE."""
-    return str(value).upper() if isinstance(value, bool) else str(value)
-
-
-def read_example_object(
-    content: Mapping[str, Any],
-    kind: ObjectType,
-    context: EvaluationContext = NO_CONTEXT,
+def _read_object(
+    content: Content, kind: ObjectType, context: EvaluationContext
 ) -> ExampleObject:
     """Read the `object:` of an example."""
     written = content.get("attributes", {}).items()
@@ -126,7 +112,9 @@ def read_example_object(
         context=context,
         attributes={
             name.lower(): tuple(
-                map(_to_directory_text, value if isinstance(value, list) else [value])
+                # Booleans in a directory are TRUE and FALSE.
+                str(each).upper() if isinstance(each, bool) else str(each)
+                for each in (value if isinstance(value, list) else [value])
             )
             for name, value in written
         },
@@ -165,23 +153,6 @@ def uses_now(program: AttributeProgram) -> bool:
     return any(uses_function(rule.expression, NOW) for rule in program.rules)
 
 
-def _map_references(
-    program: AttributeProgram,
-    subject: ExampleObject,
-    references: dict[str, tuple[str, ...]],
-) -> Iterator[tuple[str, Any]]:
-    written = {
-        value.lower(): value
-        for values in subject.attributes.values()
-        for value in values
-    }
-    several = {rule.target for rule in program.rules if rule.multi}
-    for path, dns in references.items():
-        spelt = [written.get(each, each) for each in dns]
-        if spelt:
-            yield path, spelt if path in several else spelt[0]
-
-
 def map_example(program: AttributeProgram, subject: ExampleObject) -> dict[str, Any]:
     """Return what a creation would write, by SCIM path.
 
@@ -194,54 +165,30 @@ def map_example(program: AttributeProgram, subject: ExampleObject) -> dict[str, 
     rules = [each for each in program.rules if each.target not in omitted]
     changes = compute_changes({}, desired.values | chosen, rules, creating=True)
     values = {each.path: each.after for each in changes}
-    return values | dict(_map_references(program, subject, desired.references))
-
-
-def _make_context(example: Document) -> EvaluationContext | None:
-    """Return the context that `now` sets; None where `now` is not a valid date.
-
-    The schema checks the format of a date, not the length of a month.
-    """
-    now = example.content.get("now")
-    try:
-        return EvaluationContext(now=datetime.fromisoformat(now)) if now else NO_CONTEXT
-    except ValueError:
-        return None
+    spellings = {each.lower(): each for each in chain(*subject.attributes.values())}
+    several = {rule.target for rule in program.rules if rule.multi}
+    for path, dns in desired.references.items():
+        if spelt := [spellings.get(each, each) for each in dns]:
+            values[path] = spelt if path in several else spelt[0]
+    return values
 
 
 def _check_expected_exclusion(
     example: Document, failing_clauses: tuple[str, ...]
-) -> Iterator[DocumentDiagnostic]:
+) -> Mistakes:
     expected = example.content["out"]
     if any(
         each == expected or each.startswith(f"{expected}: ") for each in failing_clauses
     ):
         return
-    found = (
-        f"excludes it by {failing_clauses[-1]}" if failing_clauses else "includes it"
-    )
+    found = "includes it"
+    if failing_clauses:
+        found = f"excludes it by {failing_clauses[-1]}"
     message = (
         f'The example expects that "{expected}" excludes this object, but the scope '
         f'"{example.content["scope"]}" {found}. Correct one of the two.'
     )
-    yield DocumentDiagnostic("example-scope", message, example, ("out",))
-
-
-def _hide_values(difference: DocumentDiagnostic, key: str) -> DocumentDiagnostic:
-    """Return a difference without its line and without both sensitive values."""
-    message = difference.message
-    if not difference.at_key:
-        message = (
-            f'The example and the mapping have different values for "{key}". The '
-            "attribute is sensitive, so neither is shown. Correct one of the two."
-        )
-    return replace(difference, message=message, is_line_hidden=True)
-
-
-def _explain_missing_value(key: str) -> str:
-    name, known = canonical_target(key), list_writable_names()
-    closest = None if name in known else find_closest(name, known)
-    return ask_if_meant(closest) if closest else "Its source has no value."
+    yield example.error("example-scope", message, "out")
 
 
 def _sort_if_list(value: Any) -> Any:
@@ -249,55 +196,62 @@ def _sort_if_list(value: Any) -> Any:
 
 
 def _compare_attribute(
-    example: Document, key: str, mapped: Any, unexpected: Collection[str]
-) -> Iterator[DocumentDiagnostic]:
+    example: Document, key: str, mapped: Any, unexpected: Collection[str], *, hide: bool
+) -> Mistakes:
+    """Compare one attribute; `hide` the values of a sensitive one, and their line."""
     expected = example.content["resource"][key]
     if _sort_if_list(expected) == _sort_if_list(mapped):
         return
-    where = ("resource", key)
+    at_key = mapped is None
     if mapped is None:
-        closest = find_closest(canonical_target(key), unexpected)
-        hint = ask_if_meant(closest) if closest else _explain_missing_value(key)
+        name, known = canonical_target(key), list_writable_names()
+        hint = "Its source has no value."
+        if name not in known:
+            hint = suggest(name, known, hint)
+        hint = suggest(name, unexpected, hint)
         message = f'The mapping writes nothing to "{key}". {hint}'
-        yield DocumentDiagnostic(
-            "example-differs", message, example, where, at_key=True
+    elif hide:
+        message = (
+            f'The example and the mapping have different values for "{key}". The '
+            "attribute is sensitive, so neither is shown. Correct one of the two."
         )
     else:
         message = (
             f'The example expects {format_yaml_value(expected)} in "{key}", but the '
             f"mapping writes {format_yaml_value(mapped)}. Correct one of the two."
         )
-        yield DocumentDiagnostic("example-differs", message, example, where)
+    where = ("resource", key)
+    yield example.error(
+        "example-differs", message, *where, at_key=at_key, is_line_hidden=hide
+    )
 
 
 def _compare_resource(
     example: Document, program: AttributeProgram, mapped: dict[str, Any]
-) -> Iterator[DocumentDiagnostic]:
+) -> Mistakes:
     expected = {canonical_target(key): key for key in example.content["resource"]}
     for path in find_random_targets(program) & expected.keys():
         message = (
             f'"{expected[path]}" has a new random value each time, so an example '
             "cannot expect one. Remove it."
         )
-        where = ("resource", expected.pop(path))
-        yield DocumentDiagnostic(
-            "example-differs", message, example, where, at_key=True
+        yield example.error(
+            "example-differs", message, "resource", expected.pop(path), at_key=True
         )
     hidden = {rule.target for rule in program.rules if rule.sensitive}
     unexpected = mapped.keys() - expected.keys()
     intended = {find_closest(path, unexpected) for path in expected.keys() - mapped}
     for path, key in expected.items():
-        for each in _compare_attribute(example, key, mapped.get(path), unexpected):
-            yield _hide_values(each, key) if path in hidden else each
+        yield from _compare_attribute(
+            example, key, mapped.get(path), unexpected, hide=path in hidden
+        )
     for path in sorted(unexpected - intended):
         line = path if path in hidden else f"{path}: {format_yaml_value(mapped[path])}"
         message = (
             f"The mapping also writes `{line}`. Add it to `resource`, or correct the "
             "mapping."
         )
-        yield DocumentDiagnostic(
-            "example-differs", message, example, ("resource",), at_key=True
-        )
+        yield example.error("example-differs", message, "resource", at_key=True)
 
 
 def _check_example(
@@ -305,7 +259,7 @@ def _check_example(
     program: AttributeProgram,
     subject: ExampleObject,
     failing_clauses: tuple[str, ...],
-) -> Iterator[DocumentDiagnostic]:
+) -> Mistakes:
     resource: dict[str, Any] = {}
     fault: MappingFault | None = None
     if not failing_clauses:
@@ -322,17 +276,15 @@ def _check_example(
             f"This object is left out ({failing_clauses[-1]}), but the example expects "
             "a resource. Correct one of the two, or write `out:`."
         )
-        yield DocumentDiagnostic(
-            "example-scope", message, example, ("resource",), at_key=True
-        )
+        yield example.error("example-scope", message, "resource", at_key=True)
     elif fault is not None:
         message = f'The mapping "{program.mapping}" cannot map this object: {fault}'
-        yield DocumentDiagnostic("example-differs", message, example, ("mapping",))
+        yield example.error("example-differs", message, "mapping")
     else:
         yield from _compare_resource(example, program, resource)
 
 
-def check_examples(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_examples(tree: DocumentTree) -> Mistakes:
     """Run every example of a tree without errors."""
     tenant = next(iter(tree.documents_of("Tenant")), None)
     domain = tenant.content.get("defaultDomain", "") if tenant else ""
@@ -345,52 +297,19 @@ def check_examples(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
     }
     scopes = {each.name: resolve_scope(each) for each in tree.documents_of("Scope")}
     for example in tree.documents_of("Example"):
-        context = _make_context(example)
-        if context is None:
-            message = f'"{example.content["now"]}" is not a valid date. Correct it.'
-            yield DocumentDiagnostic("wrong-format", message, example, ("now",))
+        now = example.content.get("now")
+        try:
+            time = datetime.fromisoformat(now) if now else None
+        except ValueError:  # the schema does not check the length of a month
+            message = f'"{now}" is not a valid date. Correct it.'
+            yield example.error("wrong-format", message, "now")
             continue
         program = programs[example.content["mapping"]]
-        subject = read_example_object(
-            example.content["object"], program.source, context
+        subject = _read_object(
+            example.content["object"], program.source, EvaluationContext(now=time)
         )
-        scope = scopes.get(example.content.get("scope", ""))
         failing_clauses: tuple[str, ...] = ()
-        if scope is not None:
-            failing_clauses = find_failing_clauses(
-                make_scope_program(scope, (program.source,)), subject
-            )
+        if (scope := scopes.get(example.content.get("scope", ""))) is not None:
+            scope_program = make_scope_program(scope, (program.source,))
+            failing_clauses = find_failing_clauses(scope_program, subject)
         yield from _check_example(example, program, subject, failing_clauses)
-
-
-def _find_dns(example: Document) -> Iterator[tuple[DocumentPath, str]]:
-    content = example.content["object"]
-    yield ("object", "dn"), content["dn"]
-    for index, each in enumerate(content.get("groups", ())):
-        yield ("object", "groups", index), each
-
-
-def check_example_objects(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
-    for example in tree.documents_of("Example"):
-        for path, dn in _find_dns(example):
-            try:
-                parse_dn(dn)
-            except SyntaxFault as fault:
-                yield DocumentDiagnostic(
-                    "dn-syntax", str(fault), example, path, offset=fault.offset
-                )
-        for name in example.content["object"].get("attributes", {}):
-            if is_forbidden(name):
-                message = (
-                    f'The attribute "{name}" holds secrets and is never read. Remove '
-                    "it. If the secret is real, change it."
-                )
-                where = ("object", "attributes", name)
-                yield DocumentDiagnostic(
-                    "forbidden-attribute",
-                    message,
-                    example,
-                    where,
-                    at_key=True,
-                    is_line_hidden=True,
-                )

@@ -18,6 +18,8 @@ DOCUMENT_SUFFIXES = (".yaml", ".yml")
 MAX_FILE_BYTES = 2**20
 """Enough for 10,000 organizational units or 1,000 documents."""
 
+_REPLACE = "Replace it with a file, or move it out of the tree."
+
 
 @dataclass
 class TreeReading:
@@ -28,9 +30,11 @@ class TreeReading:
     diagnostics: list[Diagnostic] = field(default_factory=list)
     is_complete: bool = True
 
-    def add_unreadable(self, diagnostic: Diagnostic) -> None:
+    def add_unreadable(
+        self, id_: str, message: str, file: str, line: int = 1, column: int = 1
+    ) -> None:
         self.is_complete = False
-        self.diagnostics.append(diagnostic)
+        self.diagnostics.append(Diagnostic(id_, message, Location(file, line, column)))
 
 
 def read_tree(folder: Path) -> TreeReading:
@@ -41,21 +45,29 @@ def read_tree(folder: Path) -> TreeReading:
         read_file(path, path.relative_to(folder).as_posix(), reading)
     if reading.is_complete and not reading.documents and not reading.diagnostics:
         reading.add_unreadable(
-            Diagnostic(
-                "no-documents",
-                "The tree has no documents. Begin with a file `tenant.yaml` that "
-                "declares a Tenant.",
-                Location(".", 1, 1),
-            )
+            "no-documents",
+            "The tree has no documents. Begin with a file `tenant.yaml` that declares "
+            "a Tenant.",
+            ".",
         )
     return reading
 
 
 def _find_files(folder: Path, reading: TreeReading) -> Iterator[Path]:
     def unreadable(error: OSError) -> None:
-        reading.add_unreadable(
-            _make_unreadable_folder(folder, Path(error.filename), error)
+        inside = Path(error.filename).relative_to(folder).as_posix()
+        if inside == ".":
+            message = (
+                f'Cannot read the folder "{folder.name}" ({error.strerror}). Name the '
+                "folder that holds the tree."
+            )
+            reading.add_unreadable("unreadable-tree", message, ".")
+            return
+        message = (
+            f'Cannot read the folder "{inside}" ({error.strerror}). Make it readable, '
+            "or move it out of the tree."
         )
+        reading.add_unreadable("unreadable-file", message, inside)
 
     for parent, folders, names in os.walk(folder, onerror=unreadable):
         folders[:] = sorted(each for each in folders if not each.startswith("."))
@@ -68,35 +80,16 @@ def _find_files(folder: Path, reading: TreeReading) -> Iterator[Path]:
                 yield path
 
 
-def _make_unreadable_folder(folder: Path, path: Path, error: OSError) -> Diagnostic:
-    if path == folder:
-        return Diagnostic(
-            "unreadable-tree",
-            f'Cannot read the folder "{folder.name}" ({error.strerror}). Name the '
-            "folder that holds the tree.",
-            Location(".", 1, 1),
-        )
-    inside = path.relative_to(folder).as_posix()
-    return Diagnostic(
-        "unreadable-file",
-        f'Cannot read the folder "{inside}" ({error.strerror}). Make it readable, or '
-        "move it out of the tree.",
-        Location(inside, 1, 1),
-    )
-
-
 def _is_link_out_of_tree(path: Path, folder: Path, reading: TreeReading) -> bool:
     inside = Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
     if inside or not path.is_symlink():
         return False
-    reading.add_unreadable(
-        Diagnostic(
-            "link-out-of-tree",
-            f'The link "{path.name}" points outside the tree. Replace it with a copy, '
-            "so that a review shows everything that is applied.",
-            Location(path.relative_to(folder).as_posix(), 1, 1),
-        )
+    message = (
+        f'The link "{path.name}" points outside the tree. Replace it with a copy, so '
+        "that a review shows everything that is applied."
     )
+    name = path.relative_to(folder).as_posix()
+    reading.add_unreadable("link-out-of-tree", message, name)
     return True
 
 
@@ -106,51 +99,32 @@ def read_file(path: Path, name: str, reading: TreeReading) -> None:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             # Reading a pipe would block until somebody writes to it.
-            reading.add_unreadable(_make_unusable_file(name, "is not a regular file"))
+            message = f"This is not a regular file. {_REPLACE}"
+            reading.add_unreadable("unreadable-file", message, name)
             return
         if status.st_size > MAX_FILE_BYTES:
-            reading.add_unreadable(_make_too_large(name, status.st_size))
+            message = (
+                f"The file has {status.st_size / 2**20:.1f} MiB; the limit is 1 MiB. "
+                "Split it, or move it out of the tree if it holds data."
+            )
+            reading.add_unreadable("too-large", message, name)
             return
         # It may have grown since, or have no size, like the files of /proc.
         text = read_bounded(path, MAX_FILE_BYTES).decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        loops = isinstance(error, OSError) and error.errno == errno.ELOOP
-        found = _make_unusable_file(name, "is a link to itself") if loops else None
-        reading.add_unreadable(found or _make_unreadable_file(name, error))
+    except UnicodeDecodeError as error:
+        before, wrong = error.object[: error.start], error.object[error.start]
+        message = f"The byte 0x{wrong:02x} is not valid UTF-8. Save the file as UTF-8."
+        line, column = before.count(b"\n") + 1, len(before) - before.rfind(b"\n")
+        reading.add_unreadable("unreadable-file", message, name, line, column)
         return
-    documents, diagnostics, complete = parse_yaml(name, _with_unix_lines(text))
+    except OSError as error:
+        message = f"Cannot read the file ({error.strerror}). Make it readable."
+        if error.errno == errno.ELOOP:
+            message = f"This is a link to itself. {_REPLACE}"
+        reading.add_unreadable("unreadable-file", message, name)
+        return
+    unix_text = text.replace("\r\n", "\n").replace("\r", "\n")
+    documents, diagnostics, complete = parse_yaml(name, unix_text)
     reading.documents.extend(documents)
     reading.diagnostics.extend(diagnostics)
-    reading.is_complete = reading.is_complete and complete
-
-
-def _with_unix_lines(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _make_too_large(name: str, size: int) -> Diagnostic:
-    message = (
-        f"The file has {size / 2**20:.1f} MiB; the limit is 1 MiB. Split it, or move "
-        "it out of the tree if it holds data."
-    )
-    return Diagnostic("too-large", message, Location(name, 1, 1))
-
-
-def _make_unusable_file(name: str, why: str) -> Diagnostic:
-    message = f"This {why}. Replace it with a file, or move it out of the tree."
-    return Diagnostic("unreadable-file", message, Location(name, 1, 1))
-
-
-def _make_unreadable_file(name: str, error: OSError | UnicodeDecodeError) -> Diagnostic:
-    place = Location(name, 1, 1)
-    if isinstance(error, UnicodeDecodeError):
-        before = error.object[: error.start]
-        column = len(before) - before.rfind(b"\n")
-        place = Location(name, before.count(b"\n") + 1, column)
-        message = (
-            f"The byte 0x{error.object[error.start]:02x} is not valid UTF-8. Save the "
-            "file as UTF-8."
-        )
-    else:
-        message = f"Cannot read the file ({error.strerror}). Make it readable."
-    return Diagnostic("unreadable-file", message, place)
+    reading.is_complete &= complete

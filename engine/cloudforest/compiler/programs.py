@@ -26,9 +26,9 @@ from cloudforest.model.registration import (
     Registration,
     Scope,
 )
-from cloudforest.program.attributes_read import find_expression_attributes
 from cloudforest.program.expressions.analysis import (
     REDACT,
+    find_expression_attributes,
     replace_default_domain,
     uses_function,
 )
@@ -42,30 +42,22 @@ REFERENCE_FUNCTIONS = {"CRef", "Coalesce", "Item", "IgnoreFlowIfNullOrEmpty"}
 """Functions that return a reference unchanged."""
 
 
-def _make_job_program(
-    scope: Scope, mappings: tuple[AttributeProgram, ...]
-) -> JobProgram:
-    types = tuple(sorted({each.source for each in mappings}))
-    return JobProgram(scope=make_scope_program(scope, types), mappings=mappings)
-
-
 def add_programs(registration: Registration) -> Registration:
     """Return the registration with the program of each of its jobs."""
     scopes = {each.name: each for each in registration.scopes}
     domain = registration.tenant.default_domain or ""
     mappings = {each.name: each for each in registration.mappings}
     extensions = {each.name: each.extensions for each in registration.targets}
-    jobs = {
-        job.name: _make_job_program(
-            scopes[job.scope],
-            tuple(
-                make_attribute_program(mappings[name], extensions[job.target], domain)
-                for name in job.mappings
-            ),
+    programs: dict[str, JobProgram] = {}
+    for job in registration.jobs:
+        mapped = tuple(
+            make_attribute_program(mappings[name], extensions[job.target], domain)
+            for name in job.mappings
         )
-        for job in registration.jobs
-    }
-    return structs.replace(registration, programs=jobs)
+        types = tuple(sorted({each.source for each in mapped}))
+        scope = make_scope_program(scopes[job.scope], types)
+        programs[job.name] = JobProgram(scope=scope, mappings=mapped)
+    return structs.replace(registration, programs=programs)
 
 
 def make_scope_program(scope: Scope, types: tuple[ObjectType, ...]) -> ScopeProgram:
@@ -98,13 +90,19 @@ def _is_reference(expression: Expression | None) -> bool:
             return False
 
 
+def _parse_source(entry: AttributeMapping) -> tuple[str, Expression]:
+    if entry.source is not None:
+        return entry.source, parse_expression(entry.source)
+    if entry.template is not None:
+        return entry.template, parse_template(entry.template)
+    return canonical_json(entry.constant).decode(), Constant(value=entry.constant)
+
+
 def _make_rule(
-    target: str,
-    entry: AttributeMapping,
-    extensions: Extensions,
-    expression: Expression,
-    text: str,
+    target: str, entry: AttributeMapping, extensions: Extensions, domain: str
 ) -> CompiledAttributeMapping:
+    text, parsed = _parse_source(entry)
+    expression = replace_default_domain(parsed, domain)
     path = parse_path(target)
     declared = extensions.get(path.schema or "", {}).get(path.name_in_schema)
     takes_reference = target in REFERENCE_TARGETS or (
@@ -129,14 +127,6 @@ def _make_rule(
     )
 
 
-def _parse_source(entry: AttributeMapping) -> tuple[str, Expression]:
-    if entry.source is not None:
-        return entry.source, parse_expression(entry.source)
-    if entry.template is not None:
-        return entry.template, parse_template(entry.template)
-    return canonical_json(entry.constant).decode(), Constant(value=entry.constant)
-
-
 def make_attribute_program(
     mapping: Mapping, extensions: Extensions, domain: str
 ) -> AttributeProgram:
@@ -144,13 +134,9 @@ def make_attribute_program(
 
     `domain` is the tenant's default domain, for DefaultDomain.
     """
-    entries = sorted(mapping.attribute_mappings.items())
     rules = tuple(
-        _make_rule(
-            target, entry, extensions, replace_default_domain(parsed, domain), text
-        )
-        for target, entry in entries
-        for text, parsed in (_parse_source(entry),)
+        _make_rule(target, entry, extensions, domain)
+        for target, entry in sorted(mapping.attribute_mappings.items())
     )
     reads = {
         name for rule in rules for name in find_expression_attributes(rule.expression)

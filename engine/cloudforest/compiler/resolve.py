@@ -13,7 +13,7 @@ import msgspec
 from ruamel.yaml import YAML
 
 from cloudforest.base.files import find_shipped
-from cloudforest.compiler.document import Document
+from cloudforest.compiler.document import Content, Document
 from cloudforest.compiler.tree import DocumentTree, parse_duration
 from cloudforest.model.registration import (
     Agent,
@@ -48,22 +48,14 @@ MAIL_PORTS = {"starttls": 587, "implicit": 465, "off": 25}
 """Submission (RFC 6409), submission over TLS (RFC 8314), and plain SMTP."""
 
 
-def _select_fields(document: Document, *excluded: str) -> dict[str, Any]:
-    return {
-        key: value
-        for key, value in document.content.items()
-        if key not in {"kind", *excluded}
-    }
+def _select_fields(document: Document, *excluded: str) -> Content:
+    left_out = {"kind", *excluded}
+    return {key: each for key, each in document.content.items() if key not in left_out}
 
 
 def _sort_names(names: list[Any]) -> list[Any]:
     """Sort names; an object such as `{oneLevel: DN}` sorts by its text."""
     return sorted(names, key=lambda each: (str(each).casefold(), str(each)))
-
-
-def _resolve_mail(written: dict[str, Any]) -> dict[str, Any]:
-    content = {"tls": DEFAULT_MAIL_TLS, **written}
-    return {"port": MAIL_PORTS[content["tls"]], **content}
 
 
 def _resolve_tenant(document: Document) -> Tenant:
@@ -75,7 +67,8 @@ def _resolve_tenant(document: Document) -> Tenant:
     if "logRetention" in content:
         content["logRetention"] = parse_duration(content["logRetention"])
     if "mail" in content:
-        content["mail"] = _resolve_mail(rebase_paths(content["mail"], document))
+        mail = {"tls": DEFAULT_MAIL_TLS, **rebase_paths(content["mail"], document)}
+        content["mail"] = {"port": MAIL_PORTS[mail["tls"]], **mail}
     return msgspec.convert(content, Tenant)
 
 
@@ -87,16 +80,14 @@ def _resolve_target(document: Document) -> Target:
     return msgspec.convert(content, Target)
 
 
-def _resolve_domain(content: dict[str, Any], document: Document) -> dict[str, Any]:
-    source = rebase_paths(content["source"], document)
-    if "activeDirectory" in source:
-        source["activeDirectory"] = {"tls": {}, **source["activeDirectory"]}
-    return {"name": content["name"].lower(), "source": source}
-
-
 def _resolve_forest(document: Document) -> Forest:
-    domains = [_resolve_domain(each, document) for each in document.content["domains"]]
-    domains.sort(key=lambda each: str(each["name"]))
+    sources: Content = {}
+    for each in document.content["domains"]:
+        source = rebase_paths(each["source"], document)
+        if "activeDirectory" in source:
+            source["activeDirectory"] = {"tls": {}, **source["activeDirectory"]}
+        sources[each["name"].lower()] = source
+    domains = [{"name": each, "source": sources[each]} for each in sorted(sources)]
     return msgspec.convert({"name": document.name, "domains": domains}, Forest)
 
 
@@ -106,37 +97,27 @@ def _resolve_agent(document: Document) -> Agent:
     return msgspec.convert(content, Agent)
 
 
-def _find_used_mappings(tree: DocumentTree) -> list[Document]:
+def _resolve_mappings(tree: DocumentTree) -> tuple[Mapping, ...]:
     """Return the mappings of the tree, and the built-in ones that its jobs use."""
-    own = {each.name: each for each in tree.documents_of("Mapping")}
-    for job in tree.documents_of("Job"):
-        for name in job.content["mappings"]:
-            document = tree.find_mapping(name)
-            if document is not None:
-                own.setdefault(name, document)
-    return [own[name] for name in sorted(own)]
-
-
-def _resolve_budget(written: dict[str, Any]) -> dict[str, Any]:
-    """Return the written fields; `Budget` has the defaults of the others."""
-    if "window" in written:
-        return {**written, "window": parse_duration(written["window"])}
-    return written
+    names = {each.name for each in tree.documents_of("Mapping")}
+    names.update(*(job.content["mappings"] for job in tree.documents_of("Job")))
+    found = filter(None, map(tree.find_mapping, sorted(names)))
+    return tuple(resolve_mapping(tree, each) for each in found)
 
 
 def _resolve_job(tree: DocumentTree, document: Document) -> Job:
     content = {"interval": DEFAULT_INTERVAL, **_select_fields(document)}
-    content.setdefault(
-        "target", next((each.name for each in tree.documents_of("Target")), "")
-    )
+    content["target"] = tree.find_target_name(document)
     content["domain"] = content["domain"].lower()
     content["interval"] = parse_duration(content["interval"])
     content["mappings"] = sorted(content["mappings"])
     content["notify"] = _sort_names(content.get("notify", []))
     written = content.get("guard", {})
-    content["guard"] = {
-        each: _resolve_budget(written.get(each, {})) for each in GUARDED_EFFECTS
-    }
+    # `Budget` has the defaults of what is not written.
+    content["guard"] = {each: dict(written.get(each, {})) for each in GUARDED_EFFECTS}
+    for budget in content["guard"].values():
+        if "window" in budget:
+            budget["window"] = parse_duration(budget["window"])
     return msgspec.convert(content, Job)
 
 
@@ -148,9 +129,7 @@ def resolve_registration(tree: DocumentTree) -> Registration:
         forests=tuple(_resolve_forest(each) for each in tree.documents_of("Forest")),
         agents=tuple(_resolve_agent(each) for each in tree.documents_of("Agent")),
         scopes=tuple(resolve_scope(each) for each in tree.documents_of("Scope")),
-        mappings=tuple(
-            resolve_mapping(tree, each) for each in _find_used_mappings(tree)
-        ),
+        mappings=_resolve_mappings(tree),
         jobs=tuple(_resolve_job(tree, each) for each in tree.documents_of("Job")),
     )
 
@@ -188,18 +167,12 @@ def resolve_mapping(tree: DocumentTree, document: Document) -> Mapping:
     content = tree.merge_inherited(document) or {}
     content.pop("kind")
     content.pop("extends", None)
-    has_active = content["targetObjectName"] == "User"
-    default = "disable" if has_active else "delete"
-    content["deprovision"] = {
-        "outOfScope": default,
-        "deleted": default,
-        **content["deprovision"],
-    }
+    default = "disable" if content["targetObjectName"] == "User" else "delete"
+    defaults = {"outOfScope": default, "deleted": default}
+    content["deprovision"] = defaults | content["deprovision"]
     entries = content["attributeMappings"]
-    content["attributeMappings"] = entries | {
-        target: {**entries[target], "sensitive": True}
-        for target in SENSITIVE_TARGETS & entries.keys()
-    }
+    for target in SENSITIVE_TARGETS & entries.keys():
+        entries[target] = {**entries[target], "sensitive": True}
     return msgspec.convert(content, Mapping)
 
 
@@ -208,6 +181,6 @@ def find_extensions(tree: DocumentTree, mapping: str) -> Extensions:
     targets = {each.name: each.content for each in tree.documents_of("Target")}
     for job in tree.documents_of("Job"):
         if mapping in job.content["mappings"]:
-            target = targets[job.content.get("target", next(iter(targets)))]
+            target = targets[tree.find_target_name(job) or ""]
             return msgspec.convert(target.get("extensions", {}), Extensions)
     return {}

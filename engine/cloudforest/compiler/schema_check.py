@@ -5,14 +5,21 @@ Misspelt keys are corrected and wrong parts removed, so that the rest can be che
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any
 
 from jsonschema import ValidationError
 
 from cloudforest.base.diagnostics import DocumentPath
-from cloudforest.compiler.document import Document, DocumentDiagnostic
+from cloudforest.base.wording import (
+    find_closest,
+    list_choices,
+    quote_names,
+    suggest,
+    suggest_names,
+)
+from cloudforest.compiler.document import Document, Mistake, Mistakes
 from cloudforest.compiler.schemas import (
     DOCUMENT_KINDS,
     find_duplicates,
@@ -21,33 +28,26 @@ from cloudforest.compiler.schemas import (
 )
 from cloudforest.compiler.wording import (
     SCHEMA_TYPE_WORDS,
-    ask_if_meant,
     capitalize_first,
     describe_path,
     describe_type,
-    find_closest,
     format_value,
     format_yaml_value,
     has_secret_in_url,
-    list_choices,
-    quote_names,
-    suggest_names,
 )
 
 SECRET_TITLE = "Secret reference"  # noqa: S105 - a schema's title
-
-Explanations = Iterator[DocumentDiagnostic]
-KeyRenames = Mapping[DocumentPath, str]
-TYPE_MISTAKE_IDS = {"wrong-type", "plain-text-secret"}
+SECRET_ID = "plain-text-secret"  # noqa: S105 - an id
 MAX_SCHEMA_MISTAKES = 100
 """More of them are one mistake, such as a file of another tool."""
 MAX_LISTED_KEYS = 20
+_CREDENTIALS_IN_URL = (
+    "is a URL that contains a secret. Move the secret to the credentials, as "
+    "`{env: NAME}` or `{file: PATH}`. Change it if you shared this file."
+)
 
-
-def explain_schema_error(document: Document, error: ValidationError) -> Explanations:
-    """Yield the diagnostics for one schema error; secrets are not shown."""
-    path: DocumentPath = tuple(error.absolute_path)
-    yield from EXPLAINERS[str(error.validator)](document, path, error)
+Explanation = tuple[str, str]
+"""An id, and what a message says after its subject."""
 
 
 def _describe_block(path: DocumentPath, document: Document) -> str:
@@ -56,45 +56,44 @@ def _describe_block(path: DocumentPath, document: Document) -> str:
 
 def _explain_unknown_keys(
     document: Document, path: DocumentPath, error: Any
-) -> Explanations:
+) -> Mistakes:
     known = set(error.schema["properties"])
+    choices = list_choices(sorted(known), limit=MAX_LISTED_KEYS)
     free = known - set(error.instance)
     for key in sorted(set(error.instance) - known):
         intended = find_closest(key, free)
-        closest = intended or find_closest(key, known)
-        next_step = (
-            ask_if_meant(closest)
-            if closest
-            else list_choices(sorted(known), limit=MAX_LISTED_KEYS)
-        )
-        message = (
-            f'Unknown key "{key}" in {_describe_block(path, document)}. {next_step}'
-        )
-        where = (*path, key)
-        yield DocumentDiagnostic(
-            "unknown-key", message, document, where, at_key=True, intended_key=intended
+        next_step = suggest(key, {intended} if intended else known, choices)
+        block = _describe_block(path, document)
+        message = f'Unknown key "{key}" in {block}. {next_step}'
+        yield document.error(
+            "unknown-key", message, *path, key, at_key=True, intended_key=intended
         )
         free -= {intended}
 
 
-def _format_key_example(schema: dict[str, Any], key: str) -> str:
-    examples = schema.get("properties", {}).get(key, {}).get("examples", ["…"])
-    return f"`{key}: {format_yaml_value(examples[0])}`"
-
-
 def _explain_missing_keys(
     document: Document, path: DocumentPath, error: Any
-) -> Explanations:
+) -> Mistakes:
     # A conditional requirement lacks the properties; the whole schema has them.
     schema = error.schema if path else load_schema(document.kind)
     for key in error.validator_value:
-        if key in error.instance:
-            continue
+        if key not in error.instance:
+            known = schema.get("properties", {}).get(key, {})
+            example = format_yaml_value(known.get("examples", ["…"])[0])
+            message = (
+                f'The key "{key}" is missing in {_describe_block(path, document)}. '
+                f"Add it, for example `{key}: {example}`."
+            )
+            yield document.error("missing-key", message, *path)
+
+
+def _explain_duplicates(document: Document, path: DocumentPath, error: Any) -> Mistakes:
+    for index, item in find_duplicates(error.instance):
         message = (
-            f'The key "{key}" is missing in {_describe_block(path, document)}. '
-            f"Add it, for example {_format_key_example(schema, key)}."
+            f"{capitalize_first(format_value(item))} is already in the list. Remove "
+            "one of the two."
         )
-        yield DocumentDiagnostic("missing-key", message, document, path)
+        yield document.error("duplicate-item", message, *path, index)
 
 
 def _format_first_example(schema: dict[str, Any]) -> str:
@@ -103,123 +102,73 @@ def _format_first_example(schema: dict[str, Any]) -> str:
     return f"`{format_yaml_value(schema['examples'][0])}`"
 
 
-def _make_plain_text(document: Document, path: DocumentPath) -> DocumentDiagnostic:
-    message = (
-        f"{capitalize_first(describe_path(path))} holds a secret in plain text. Write "
-        f"`{{env: NAME}}` or `{{file: PATH}}`. Change the secret if you shared this "
-        "file."
-    )
-    return DocumentDiagnostic(
-        "plain-text-secret", message, document, path, is_line_hidden=True
-    )
-
-
-def _explain_type(document: Document, path: DocumentPath, error: Any) -> Explanations:
+def _explain_type(_: Document, error: Any) -> Explanation:
     if error.schema.get("title") == SECRET_TITLE and error.instance is not None:
-        yield _make_plain_text(document, path)
-        return
+        return SECRET_ID, (
+            "holds a secret in plain text. Write `{env: NAME}` or `{file: PATH}`. "
+            "Change the secret if you shared this file."
+        )
     types = error.validator_value
     names = [types] if isinstance(types, str) else types
     expected = " or ".join(SCHEMA_TYPE_WORDS[each] for each in names)
-    message = (
-        f"{capitalize_first(describe_path(path))} must be {expected}, not "
-        f"{describe_type(error.instance)}."
-    )
-    if path:
-        message += f" Write it like {_format_first_example(error.schema)}."
-    yield DocumentDiagnostic("wrong-type", message, document, path)
-
-
-def _make_secret_in_url(document: Document, path: DocumentPath) -> DocumentDiagnostic:
-    message = (
-        f"{capitalize_first(describe_path(path))} is a URL that contains a secret. "
-        f"Move the secret to the credentials, as `{{env: NAME}}` or `{{file: PATH}}`. "
-        "Change it if you shared this file."
-    )
-    return DocumentDiagnostic(
-        "plain-text-secret", message, document, path, is_line_hidden=True
-    )
-
-
-def _explain_value(document: Document, path: DocumentPath, error: Any) -> Explanations:
-    if has_secret_in_url(error.instance):
-        yield _make_secret_in_url(document, path)
-        return
-    value = error.validator_value
-    choices = value if isinstance(value, list) else [value]
-    closest = find_closest(str(error.instance), [str(each) for each in choices])
-    next_step = ask_if_meant(closest) if closest else list_choices(choices)
-    message = (
-        f"{capitalize_first(describe_path(path))} cannot be "
-        f"{format_value(error.instance)}. {next_step}"
-    )
-    yield DocumentDiagnostic("unknown-value", message, document, path)
-
-
-def _explain_format(document: Document, path: DocumentPath, error: Any) -> Explanations:
-    if has_secret_in_url(error.instance):
-        yield _make_secret_in_url(document, path)
-        return
-    is_hidden = error.schema.get("writeOnly")
-    value = "" if is_hidden else f": {format_value(error.instance)}"
-    message = (
-        f"{capitalize_first(describe_path(path))} has the wrong format{value}. "
+    return "wrong-type", (
+        f"must be {expected}, not {describe_type(error.instance)}. "
         f"Write it like {_format_first_example(error.schema)}."
     )
-    yield DocumentDiagnostic("wrong-format", message, document, path)
 
 
-def _is_required(document: Document, path: DocumentPath) -> bool:
-    """Tell whether the schema requires the key at a path; an optional one can go."""
+def _explain_value(_: Document, error: Any) -> Explanation:
+    if has_secret_in_url(error.instance):
+        return SECRET_ID, _CREDENTIALS_IN_URL
+    value = error.validator_value
+    choices = value if isinstance(value, list) else [value]
+    next_step = suggest(str(error.instance), map(str, choices), list_choices(choices))
+    return "unknown-value", f"cannot be {format_value(error.instance)}. {next_step}"
+
+
+def _explain_format(_: Document, error: Any) -> Explanation:
+    if has_secret_in_url(error.instance):
+        return SECRET_ID, _CREDENTIALS_IN_URL
+    is_hidden = error.schema.get("writeOnly")
+    value = "" if is_hidden else f": {format_value(error.instance)}"
+    return "wrong-format", (
+        f"has the wrong format{value}. "
+        f"Write it like {_format_first_example(error.schema)}."
+    )
+
+
+def _explain_empty(document: Document, error: Any) -> Explanation:
+    """Offer to remove the key, unless the schema requires it."""
     node: Any = load_schema(document.kind)
-    for part in path[:-1]:
-        known = node.get("properties", {})
+    *parents, key = error.absolute_path
+    for part in parents:
         other = node.get("items" if isinstance(part, int) else "additionalProperties")
-        node = known.get(part, other)
+        node = node.get("properties", {}).get(part, other)
         if not isinstance(node, dict):
-            return False
-    return path[-1] in node.get("required", ())
+            node = {}
+    remove = "" if key in node.get("required", ()) else ", or remove the key"
+    return "empty-list", f"is empty. Add an entry{remove}."
 
 
-def _explain_empty(document: Document, path: DocumentPath, error: Any) -> Explanations:
-    del error
-    is_required = _is_required(document, path)
-    next_step = "Add an entry." if is_required else "Add an entry, or remove the key."
-    message = f"{capitalize_first(describe_path(path))} is empty. {next_step}"
-    yield DocumentDiagnostic("empty-list", message, document, path)
-
-
-def _explain_duplicates(
-    document: Document, path: DocumentPath, error: Any
-) -> Explanations:
-    for index, item in find_duplicates(error.instance):
-        message = (
-            f"{capitalize_first(format_value(item))} is already in the list. Remove "
-            "one of the two."
-        )
-        yield DocumentDiagnostic("duplicate-item", message, document, (*path, index))
-
-
-def _explain_range(document: Document, path: DocumentPath, error: Any) -> Explanations:
-    message = (
-        f"{capitalize_first(describe_path(path))} is {format_value(error.instance)}. "
+def _explain_range(_: Document, error: Any) -> Explanation:
+    return "out-of-range", (
+        f"is {format_value(error.instance)}. "
         f"The {error.validator} is {error.validator_value}."
     )
-    yield DocumentDiagnostic("out-of-range", message, document, path)
 
 
-def _explain_choice(document: Document, path: DocumentPath, error: Any) -> Explanations:
-    choices = [each["required"][0] for each in error.validator_value]
-    message = (
-        f"{capitalize_first(_describe_block(path, document))} needs exactly one of "
-        f"{quote_names(choices)}."
-    )
-    yield DocumentDiagnostic("choose-one", message, document, path)
+def _explain_choice(_: Document, error: Any) -> Explanation:
+    choices = quote_names(each["required"][0] for each in error.validator_value)
+    return "choose-one", f"needs exactly one of {choices}."
 
 
-EXPLAINERS: dict[str, Callable[[Document, DocumentPath, Any], Explanations]] = {
+_EXPLAINERS_OF_ENTRIES: dict[str, Callable[..., Mistakes]] = {
     "additionalProperties": _explain_unknown_keys,
     "required": _explain_missing_keys,
+    "uniqueItems": _explain_duplicates,
+}
+"""By keyword of JSON Schema: those that can yield several mistakes."""
+_EXPLAINERS: dict[str, Callable[[Document, Any], Explanation]] = {
     "type": _explain_type,
     "enum": _explain_value,
     "const": _explain_value,
@@ -227,32 +176,63 @@ EXPLAINERS: dict[str, Callable[[Document, DocumentPath, Any], Explanations]] = {
     "minLength": _explain_format,
     "minItems": _explain_empty,
     "minProperties": _explain_empty,
-    "uniqueItems": _explain_duplicates,
     "minimum": _explain_range,
     "maximum": _explain_range,
     "oneOf": _explain_choice,
 }
 
 
-def _rewrite_document(
-    document: Document, names: KeyRenames, removed: frozenset[DocumentPath]
-) -> Document:
+def _explain_error(document: Document, error: ValidationError) -> Mistakes:
+    """Yield the mistakes of one schema error; secrets are not shown."""
+    path: DocumentPath = tuple(error.absolute_path)
+    keyword = str(error.validator)
+    if keyword in _EXPLAINERS_OF_ENTRIES:
+        yield from _EXPLAINERS_OF_ENTRIES[keyword](document, path, error)
+        return
+    id_, predicate = _EXPLAINERS[keyword](document, error)
+    message = f"{capitalize_first(_describe_block(path, document))} {predicate}"
+    yield document.error(id_, message, *path, is_line_hidden=id_ == SECRET_ID)
+
+
+def _find_schema_mistakes(document: Document) -> list[Mistake]:
+    """Return the mistakes, each once, without those that follow from another one."""
+    errors = make_validator(document.content["kind"]).iter_errors(document.content)
+    found = (each for error in errors for each in _explain_error(document, error))
+    shown = list(islice(found, MAX_SCHEMA_MISTAKES))
+    unique = {(each.path, each.id, each.message): each for each in shown}
+    # A block of the wrong type lacks its keys too.
+    wrong = {each.path for each in shown if each.id in {"wrong-type", SECRET_ID}}
+    consequences = {"missing-key", "choose-one"}
+    kept = [
+        each
+        for each in unique.values()
+        if each.path not in wrong or each.id not in consequences
+    ]
+    if any(True for _ in found):
+        message = (
+            f"The document has more than {MAX_SCHEMA_MISTAKES} mistakes. Fix these "
+            "first, then check it again to see the rest."
+        )
+        kept.append(document.error("more-mistakes", message))
+    return kept
+
+
+def _rewrite_document(document: Document, mistakes: Iterable[Mistake]) -> Document:
+    """Return the document with misspelt keys corrected and wrong parts removed."""
+    changes = {each.path: each.intended_key for each in mistakes}
     old_paths: dict[DocumentPath, DocumentPath] = {}
 
     def rewrite(node: Any, old: DocumentPath, new: DocumentPath) -> Any:
         old_paths[new] = old
         if isinstance(node, dict):
-            kept = {
-                names.get((*old, key), key): (key, each)
-                for key, each in node.items()
-                if (*old, key) not in removed
-            }
+            names = {changes.get((*old, key), key): key for key in node}
             return {
-                name: rewrite(each, (*old, key), (*new, name))
-                for name, (key, each) in kept.items()
+                name: rewrite(node[key], (*old, key), (*new, name))
+                for name, key in names.items()
+                if name is not None
             }
         if isinstance(node, list):
-            indexes = [at for at in range(len(node)) if (*old, at) not in removed]
+            indexes = [at for at in range(len(node)) if (*old, at) not in changes]
             return [
                 rewrite(node[at], (*old, at), (*new, index))
                 for index, at in enumerate(indexes)
@@ -265,100 +245,41 @@ def _rewrite_document(
     )
 
 
-def rename_keys(document: Document, misspelt: Iterable[DocumentDiagnostic]) -> Document:
-    """Return the document with its misspelt keys corrected; locations stay.
-
-    Each of `misspelt` has an `intended_key`.
-    """
-    names = {each.path: str(each.intended_key) for each in misspelt}
-    return _rewrite_document(document, names, frozenset())
-
-
-def remove_paths(document: Document, wrong: Iterable[DocumentDiagnostic]) -> Document:
-    """Return the document without its wrong parts."""
-    return _rewrite_document(document, {}, frozenset(each.path for each in wrong))
-
-
-def _select_misspelt(diagnostics: list[DocumentDiagnostic]) -> list[DocumentDiagnostic]:
-    if any(each.id == "more-mistakes" for each in diagnostics):
-        return []
-    return [each for each in diagnostics if each.intended_key is not None]
-
-
-def _make_more_mistakes(document: Document) -> DocumentDiagnostic:
-    message = (
-        f"The document has more than {MAX_SCHEMA_MISTAKES} mistakes. Fix these first, "
-        "then check it again to see the rest."
-    )
-    return DocumentDiagnostic("more-mistakes", message, document)
-
-
-def _is_consequence(
-    mistake: DocumentDiagnostic, others: list[DocumentDiagnostic]
-) -> bool:
-    """Tell whether a key is only missing because its block has the wrong type."""
-    return mistake.id in {"missing-key", "choose-one"} and any(
-        each.id in TYPE_MISTAKE_IDS and each.path == mistake.path for each in others
-    )
-
-
-def _drop_consequences(
-    diagnostics: list[DocumentDiagnostic],
-) -> list[DocumentDiagnostic]:
-    """Drop duplicates, and mistakes that follow from another one at the same path."""
-    kept: dict[object, DocumentDiagnostic] = {}
-    for each in diagnostics:
-        kept.setdefault((each.path, each.id, each.message), each)
-    return [each for each in kept.values() if not _is_consequence(each, diagnostics)]
-
-
-def _find_schema_mistakes(document: Document) -> list[DocumentDiagnostic]:
-    errors = make_validator(document.content["kind"]).iter_errors(document.content)
-    found = (each for error in errors for each in explain_schema_error(document, error))
-    shown = list(islice(found, MAX_SCHEMA_MISTAKES))
-    return _drop_consequences(shown) + [
-        _make_more_mistakes(document) for _ in islice(found, 1)
-    ]
-
-
-def check_schema(document: Document) -> list[DocumentDiagnostic]:
+def check_schema(document: Document) -> tuple[list[Mistake], Document]:
     """Return the mistakes in the shape of a document, each once.
 
-    The rest of the document is checked as if its misspelt keys were right.
+    The rest of the document is checked as if its misspelt keys were right: the document
+    with corrected keys is returned too.
     """
     if "kind" not in document.content:
         message = f'The key "kind" is missing. {list_choices(DOCUMENT_KINDS)}'
-        return [DocumentDiagnostic("missing-key", message, document)]
+        return [document.error("missing-key", message)], document
     kind = document.content["kind"]
     if kind not in DOCUMENT_KINDS:
         message = (
             f"`kind` cannot be {format_value(kind)}. "
             f"{suggest_names(str(kind), DOCUMENT_KINDS)}"
         )
-        return [DocumentDiagnostic("unknown-kind", message, document, ("kind",))]
-    mistakes = _find_schema_mistakes(document)
-    misspelt = _select_misspelt(mistakes)
-    if not misspelt:
-        return mistakes
-    return misspelt + check_schema(rename_keys(document, misspelt))
-
-
-def correct_keys(document: Document) -> Document:
-    """Return the document with its misspelt keys corrected."""
-    while document.kind in DOCUMENT_KINDS and (
-        misspelt := _select_misspelt(_find_schema_mistakes(document))
-    ):
-        document = rename_keys(document, misspelt)
-    return document
+        return [document.error("unknown-kind", message, "kind")], document
+    found: list[Mistake] = []
+    while True:
+        mistakes = _find_schema_mistakes(document)
+        misspelt = [each for each in mistakes if each.intended_key is not None]
+        if not misspelt or any(each.id == "more-mistakes" for each in mistakes):
+            return found + mistakes, document
+        found += misspelt
+        document = _rewrite_document(document, misspelt)
 
 
 def extract_valid_part(document: Document) -> Document | None:
-    """Return the document without its wrong parts; None if it needs one of them."""
-    document = correct_keys(document)
+    """Return the document without its wrong parts; None if it needs one of them.
+
+    Its misspelt keys are corrected.
+    """
     if document.kind not in DOCUMENT_KINDS:
         return None
     while mistakes := _find_schema_mistakes(document):
         if not all(each.path for each in mistakes):
             return None
-        document = remove_paths(document, mistakes)
+        document = _rewrite_document(document, mistakes)
     return document

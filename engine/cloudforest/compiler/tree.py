@@ -6,30 +6,45 @@ No other module knows the short forms of the language.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
+from itertools import chain
 from typing import Any
 
 from cloudforest.base.files import find_shipped
-from cloudforest.compiler.document import Document
+from cloudforest.compiler.document import Content, Document, Mistake
 from cloudforest.compiler.files import TreeReading, read_file
 from cloudforest.compiler.schemas import DOCUMENT_KINDS
-from cloudforest.program.faults import SyntaxFault
-from cloudforest.program.scim.path import canonical_path
+from cloudforest.model.program import Expression
+from cloudforest.program.expressions.syntax import parse_expression_or_none
+from cloudforest.program.scim.path import ScimPath, parse_path_or_none
 
 DURATION_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 MAX_ANCESTORS = 32
 """Longest chain of `extends`: a reviewer must follow all of it."""
 
 
-def _merge_entries(parent: dict[str, Any], child: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(parent.get("attributeMappings", {}))
-    for target, entry in child.get("attributeMappings", {}).items():
-        if entry is None:
-            merged.pop(canonical_target(target), None)
-        else:
-            merged[canonical_target(target)] = entry
-    return merged
+@dataclass(frozen=True)
+class MappingEntry:
+    """An entry of `attributeMappings`; without fields, it removes an inherited one."""
+
+    mapping: Document
+    target: str
+    fields: Content
+
+    @cached_property
+    def path(self) -> ScimPath | None:
+        """The target attribute; None where the syntax is wrong."""
+        return parse_path_or_none(self.target)
+
+    @cached_property
+    def expression(self) -> Expression | None:
+        """The source; None where it has none, or the syntax is wrong."""
+        return parse_expression_or_none(self.fields.get("source", ""))
+
+    def error(self, id_: str, message: str, *key: str, **where: Any) -> Mistake:
+        path = ("attributeMappings", self.target, *key)
+        return self.mapping.error(id_, message, *path, **where)
 
 
 @dataclass(frozen=True)
@@ -62,13 +77,14 @@ class DocumentTree:
         """Return the documents of a kind, sorted by name."""
         return self._by_kind.get(kind, [])
 
-    def list_attribute_mappings(
-        self,
-    ) -> Iterator[tuple[Document, str, dict[str, Any] | None]]:
-        """Yield each own entry of each mapping: the mapping, the target, the entry."""
-        for mapping in self.documents_of("Mapping"):
-            for target, entry in mapping.content.get("attributeMappings", {}).items():
-                yield mapping, target, entry
+    @cached_property
+    def entries(self) -> list[MappingEntry]:
+        """The own entries of each mapping."""
+        return [
+            MappingEntry(mapping, target, fields or {})
+            for mapping in self.documents_of("Mapping")
+            for target, fields in mapping.content.get("attributeMappings", {}).items()
+        ]
 
     def list_filters(self) -> Iterator[tuple[Document, str, str]]:
         """Yield each filter: the scope, the object type, the text."""
@@ -76,15 +92,19 @@ class DocumentTree:
             for kind, text in scope.content.get("filters", {}).items():
                 yield scope, kind, text
 
-    def list_job_mappings(
-        self, job: Document
-    ) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    def list_job_mappings(self, job: Document) -> Iterator[tuple[int, str, Content]]:
         """Yield index, name and merged content of each known mapping of a job."""
         for index, name in enumerate(job.content["mappings"]):
             document = self.find_mapping(name)
             content = self.merge_inherited(document) if document else None
             if content is not None:
                 yield index, name, content
+
+    def find_target_name(self, job: Document) -> str | None:
+        """Return the target of a job; None if it names none, and there are several."""
+        names = [each.name for each in self.documents_of("Target")]
+        written: str | None = job.content.get("target")
+        return names[0] if written is None and len(names) == 1 else written
 
     def find_mapping(self, name: str) -> Document | None:
         """Return the mapping `name`, of this tree or built in."""
@@ -104,49 +124,46 @@ class DocumentTree:
             line.insert(0, found)
         return line
 
-    def merge_inherited(self, document: Document) -> dict[str, Any] | None:
+    def merge_inherited(self, document: Document) -> Content | None:
         """Return a mapping's content with what it inherits; None without a lineage."""
         line = self.find_lineage(document)
         if line is None:
             return None
-        content: dict[str, Any] = {}
+        content: Content = {}
+        entries: Content = {}
+        deprovision: Content = {}
         for each in line:
-            entries = _merge_entries(content, each.content)
-            deprovision = {
-                **content.get("deprovision", {}),
-                **each.content.get("deprovision", {}),
-            }
+            for target, entry in each.content.get("attributeMappings", {}).items():
+                if entry is None:
+                    entries.pop(canonical_target(target), None)
+                else:
+                    entries[canonical_target(target)] = entry
+            deprovision |= each.content.get("deprovision", {})
             content |= each.content
-            content |= {"attributeMappings": entries, "deprovision": deprovision}
-        return content
-
-
-def _expand_entry(value: Any) -> Any:
-    return {"source": value} if isinstance(value, str) else value
-
-
-def _expand_extension_types(attributes: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: {"type": each} if isinstance(each, str) else each
-        for name, each in attributes.items()
-    }
+        return {**content, "attributeMappings": entries, "deprovision": deprovision}
 
 
 def expand_short_forms(document: Document) -> Document:
     """Return the document with every short form written out; SCIM paths stay."""
     match document.content:
         case {"kind": "Mapping", "attributeMappings": dict(entries)}:
-            expanded = {key: _expand_entry(value) for key, value in entries.items()}
-            return document.with_content(
-                {**document.content, "attributeMappings": expanded}
-            )
+            expanded = {
+                key: {"source": each} if isinstance(each, str) else each
+                for key, each in entries.items()
+            }
+            content = {**document.content, "attributeMappings": expanded}
         case {"kind": "Target", "extensions": dict(schemas)}:
             typed = {
-                urn: _expand_extension_types(each) for urn, each in schemas.items()
+                urn: {
+                    name: {"type": each} if isinstance(each, str) else each
+                    for name, each in attributes.items()
+                }
+                for urn, attributes in schemas.items()
             }
-            return document.with_content({**document.content, "extensions": typed})
+            content = {**document.content, "extensions": typed}
         case _:
             return document
+    return replace(document, content=content)
 
 
 def parse_duration(duration: str) -> int:
@@ -156,32 +173,17 @@ def parse_duration(duration: str) -> int:
 
 def canonical_target(target: str) -> str:
     """Return the canonical spelling of a SCIM path; an invalid path unchanged."""
-    try:
-        return canonical_path(target)
-    except SyntaxFault:
-        return target
+    path = parse_path_or_none(target)
+    return target if path is None else str(path)
 
 
-def _has_names(document: Document) -> bool:
-    """Tell whether all names that a document declares are readable."""
-    names = [document.content.get("name")]
+def _declared_names(document: Document) -> Iterator[tuple[str, Any]]:
+    """Yield the kind and the name of each noun; None for an unreadable name."""
+    yield document.kind, document.content.get("name")
     if document.kind == "Forest":
         domains = document.content.get("domains")
-        names += domains if isinstance(domains, list) else [None]
-        names = [each.get("name") if isinstance(each, dict) else each for each in names]
-    return document.kind in DOCUMENT_KINDS and all(
-        isinstance(each, str) for each in names
-    )
-
-
-def _declared_names(documents: Iterable[Document]) -> Iterator[tuple[str, str]]:
-    for document in documents:
-        yield document.kind, document.name
-        domains = document.content.get("domains")
-        if document.kind == "Forest" and isinstance(domains, list):
-            for each in domains:
-                if isinstance(each, dict):
-                    yield "domain", str(each.get("name")).lower()
+        for each in domains if isinstance(domains, list) else [None]:
+            yield "domain", each.get("name") if isinstance(each, dict) else None
 
 
 def build_tree(
@@ -192,16 +194,17 @@ def build_tree(
 ) -> DocumentTree:
     """Build a tree; `documents` are those of `all_documents` with the right shape."""
     expanded = tuple(map(expand_short_forms, documents))
-    is_complete = is_complete and all(map(_has_names, all_documents))
-    is_well_formed = is_complete and len(expanded) == len(all_documents)
+    is_complete &= all(each.kind in DOCUMENT_KINDS for each in all_documents)
     names: dict[str, set[str]] = {}
-    for kind, name in _declared_names(all_documents):
-        names.setdefault(kind, set()).add(name)
+    for kind, name in chain.from_iterable(map(_declared_names, all_documents)):
+        is_complete &= isinstance(name, str)
+        known = names.setdefault(kind, set())
+        known.add(str(name).lower() if kind == "domain" else str(name))
     return DocumentTree(
         expanded,
         {kind: frozenset(each) for kind, each in names.items()},
         is_complete=is_complete,
-        is_well_formed=is_well_formed,
+        is_well_formed=is_complete and len(expanded) == len(all_documents),
     )
 
 

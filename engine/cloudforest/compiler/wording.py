@@ -1,11 +1,9 @@
-"""Word values, paths and suggestions in messages."""
+"""Word values and paths in messages."""
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
-from collections.abc import Iterable
 from typing import Any
 
 from cloudforest.base.diagnostics import DocumentPath
@@ -85,39 +83,12 @@ def describe_path(path: DocumentPath) -> str:
             return "the document"
 
 
+def restore_spelling(words: str, text: str) -> str:
+    """Spell words, which are in lower case, as in a text that has them."""
+    at = text.lower().find(words.lower())
+    return text[at : at + len(words)] if at >= 0 else words
+
+
 def capitalize_first(words: str) -> str:
     """Return words with a capital first letter; `str.capitalize` lowers the rest."""
     return words[:1].upper() + words[1:]
-
-
-def find_closest(word: str, candidates: Iterable[str]) -> str | None:
-    """Return the candidate that is most similar to `word`, if one is similar."""
-    by_lower = {each.lower(): each for each in sorted(candidates)}
-    found = difflib.get_close_matches(word.lower(), by_lower, n=1)
-    return by_lower[found[0]] if found else None
-
-
-def suggest_names(word: str, candidates: Iterable[str]) -> str:
-    """Return a sentence that suggests the closest candidate, or lists them all."""
-    known = sorted(set(candidates))
-    if not known:
-        return "Declare it first."
-    found = find_closest(word, known)
-    return ask_if_meant(found) if found is not None else list_choices(known)
-
-
-def ask_if_meant(name: str) -> str:
-    return f'Did you mean "{name}"?'
-
-
-def list_choices(names: Iterable[str], *, limit: int = 8) -> str:
-    known = list(names)
-    opening = "Choose one of: " if len(known) > 1 else "The only choice is "
-    return f"{opening}{quote_names(known, limit=limit)}."
-
-
-def quote_names(words: Iterable[str], *, limit: int = 8) -> str:
-    """Return words in quotes, with commas; `…` stands for those beyond `limit`."""
-    known = list(words)
-    shown = ", ".join(f'"{each}"' for each in known[:limit])
-    return f"{shown}, …" if len(known) > limit else shown

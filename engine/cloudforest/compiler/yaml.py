@@ -30,47 +30,23 @@ from cloudforest.compiler.document import Document, Locations, TextRange, excerp
 PlainScalar = str | int | float | bool | None
 
 SCALAR_WORDS: dict[str, bool | None] = {
-    "": None,
-    "~": None,
-    "null": None,
-    "Null": None,
-    "NULL": None,
-    "true": True,
-    "True": True,
-    "TRUE": True,
-    "false": False,
-    "False": False,
-    "FALSE": False,
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
 }
 INTEGER_PATTERN = re.compile(r"[-+]?[0-9]{1,18}")
 FLOAT_PATTERN = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,3})?")
 MAX_DEPTH = 32
 _QUOTES = frozenset("'\"")
 MAX_MISTAKES = 100
-TOO_DEEP_MESSAGE = (
-    f"The document is nested more than {MAX_DEPTH} levels deep, which the language "
-    "never needs. Check its brackets and indentation."
-)
-TOO_MANY_MISTAKES_MESSAGE = (
-    f"The file has more than {MAX_MISTAKES} mistakes, and was not read from here on. "
-    f"Fix the first {MAX_MISTAKES}, then check it again."
-)
 
 
 class ParseAbortedError(Exception):
-    """Parsing stopped at `place`; the rest of the file was not read."""
+    """Parsing stopped at a mistake; the rest of the file was not read."""
 
-    def __init__(self, place: Location) -> None:
-        super().__init__(f"stopped at {place}")
-        self.place = place
-
-
-class TooDeepError(ParseAbortedError):
-    """A document is nested deeper than the language allows."""
-
-
-class TooManyMistakesError(ParseAbortedError):
-    """A file has more mistakes than `max_mistakes`."""
+    def __init__(self, mistake: Diagnostic) -> None:
+        super().__init__(str(mistake))
+        self.mistake = mistake
 
 
 def _make_range(event: Event) -> TextRange:
@@ -81,8 +57,8 @@ def _make_range(event: Event) -> TextRange:
     return TextRange(start.line + 1, start.column + 1, start.index, end.index, value)
 
 
-def _format_tag(event: Any) -> str:
-    return str(event.ctag).replace("tag:yaml.org,2002:", "!!")
+def _make_place(file: str, mark: StringMark) -> Location:
+    return Location(file, mark.line + 1, mark.column + 1)
 
 
 class DocumentComposer:
@@ -125,7 +101,12 @@ class DocumentComposer:
 
     def _compose_node(self, event: Event, path: DocumentPath) -> Any:
         if len(path) > MAX_DEPTH:
-            raise TooDeepError(self._make_place(event.start_mark))
+            message = (
+                f"The document is nested more than {MAX_DEPTH} levels deep, which the "
+                "language never needs. Check its brackets and indentation."
+            )
+            place = _make_place(self.file, event.start_mark)
+            raise ParseAbortedError(Diagnostic("too-deep", message, place))
         self.values[path] = _make_range(event)
         self._refuse_anchor_or_tag(event)
         match event:
@@ -148,9 +129,10 @@ class DocumentComposer:
                 event.start_mark,
             )
         elif event.ctag is not None:
+            tag = str(event.ctag).replace("tag:yaml.org,2002:", "!!")
             self._report(
                 "yaml-tag",
-                f'The tag "{_format_tag(event)}" is not supported. Remove it, and put '
+                f'The tag "{tag}" is not supported. Remove it, and put '
                 "text that looks like a number in quotes.",
                 event.start_mark,
             )
@@ -165,13 +147,18 @@ class DocumentComposer:
         content: dict[str, Any] = {}
         while not isinstance(event := next(self.events), MappingEndEvent):
             key = self._compose_key(event, path)
-            if key is None or key in content:
-                if key is not None:
-                    self._report_duplicate(key, path, event)
-                self._compose_node(next(self.events), (*path, key or "", -1))
+            if key is not None and key not in content:
+                self.keys[*path, key] = _make_range(event)
+                content[key] = self._compose_node(next(self.events), (*path, key))
                 continue
-            self.keys[*path, key] = _make_range(event)
-            content[key] = self._compose_node(next(self.events), (*path, key))
+            if key is not None:
+                self._report(
+                    "duplicate-key",
+                    f'The key "{key}" is already on line {self.keys[*path, key].line}. '
+                    "Keep one of the two.",
+                    event.start_mark,
+                )
+            self._compose_node(next(self.events), (*path, key or "", -1))
         return content
 
     def _compose_key(self, event: Event, path: DocumentPath) -> str | None:
@@ -186,23 +173,16 @@ class DocumentComposer:
         )
         return None
 
-    def _report_duplicate(self, key: str, path: DocumentPath, event: Event) -> None:
-        first = self.keys[*path, key].line
-        self._report(
-            "duplicate-key",
-            f'The key "{key}" is already on line {first}. Keep one of the two.',
-            event.start_mark,
-        )
-
     def _report(self, id_: str, message: str, mark: StringMark) -> None:
+        place = _make_place(self.file, mark)
         if len(self.diagnostics) == self.max_mistakes:
-            raise TooManyMistakesError(self._make_place(mark))
+            message = (
+                f"The file has more than {MAX_MISTAKES} mistakes, and was not read "
+                f"from here on. Fix the first {MAX_MISTAKES}, then check it again."
+            )
+            raise ParseAbortedError(Diagnostic("more-mistakes", message, place))
         line = excerpt_line(self.text, mark.index)
-        found = Diagnostic(id_, message, self._make_place(mark), excerpt=line)
-        self.diagnostics.append(found)
-
-    def _make_place(self, mark: StringMark) -> Location:
-        return Location(self.file, mark.line + 1, mark.column + 1)
+        self.diagnostics.append(Diagnostic(id_, message, place, excerpt=line))
 
 
 class ParsedFile(NamedTuple):
@@ -225,9 +205,8 @@ def parse_scalar(text: str) -> PlainScalar:
 
 
 def _parse_fast(file: str, text: str) -> ParsedFile | None:
-    composer = DocumentComposer(
-        file, text, YAML(typ="safe").parse(text), max_mistakes=0
-    )
+    events = YAML(typ="safe").parse(text)
+    composer = DocumentComposer(file, text, events, max_mistakes=0)
     try:
         return ParsedFile(list(composer.compose_documents()), [], is_complete=True)
     except (ParseAbortedError, MarkedYAMLError, ReaderError):
@@ -236,32 +215,18 @@ def _parse_fast(file: str, text: str) -> ParsedFile | None:
 
 def _make_syntax_diagnostic(file: str, text: str, error: MarkedYAMLError) -> Diagnostic:
     mark = error.problem_mark or error.context_mark
-    place = (
-        Location(file, mark.line + 1, mark.column + 1) if mark else Location(file, 1, 1)
-    )
+    place = _make_place(file, mark) if mark else Location(file, 1, 1)
     line = excerpt_line(text, mark.index) if mark else None
+    problem = " ".join(str(error.problem or error.context).split())
+    message = (
+        f"Invalid YAML: {problem}. Check the quotes, colons and indentation here and "
+        "on the line before."
+    )
     if "'\\t'" in str(error.problem):
         message = (
             "YAML does not allow tabs in indentation or before a value. Use spaces."
         )
-        return Diagnostic("yaml-syntax", message, place, excerpt=line)
-    problem = " ".join(str(error.problem or error.context).split())
-    return Diagnostic(
-        "yaml-syntax",
-        f"Invalid YAML: {problem}. Check the quotes, colons and indentation here and "
-        "on the line before.",
-        place,
-        excerpt=line,
-    )
-
-
-def _make_character_diagnostic(file: str, text: str, error: ReaderError) -> Diagnostic:
-    before = text[: error.position]
-    return Diagnostic(
-        "yaml-syntax",
-        f"The character U+{error.character:04X} is not allowed in YAML. Remove it.",
-        Location(file, before.count("\n") + 1, len(before) - before.rfind("\n")),
-    )
+    return Diagnostic("yaml-syntax", message, place, excerpt=line)
 
 
 def _parse_in_python(file: str, text: str) -> ParsedFile:
@@ -270,14 +235,17 @@ def _parse_in_python(file: str, text: str) -> ParsedFile:
     documents: list[Document] = []
     try:
         documents.extend(composer.compose_documents())
-    except TooDeepError as error:
-        last = Diagnostic("too-deep", TOO_DEEP_MESSAGE, error.place)
-    except TooManyMistakesError as error:
-        last = Diagnostic("more-mistakes", TOO_MANY_MISTAKES_MESSAGE, error.place)
+    except ParseAbortedError as error:
+        last = error.mistake
     except MarkedYAMLError as error:
         last = _make_syntax_diagnostic(file, text, error)
     except ReaderError as error:
-        last = _make_character_diagnostic(file, text, error)
+        before = text[: error.position]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        message = (
+            f"The character U+{error.character:04X} is not allowed in YAML. Remove it."
+        )
+        last = Diagnostic("yaml-syntax", message, Location(file, line, column))
     else:
         return ParsedFile(documents, composer.diagnostics, is_complete=True)
     return ParsedFile(documents, [*composer.diagnostics, last], is_complete=False)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from cloudforest.adapters.bus.credentials import BusAuthority, open_bus_authority
-from cloudforest.adapters.bus.server import BusServer, TlsFiles
+from cloudforest.adapters.bus.server import BusServer
 from cloudforest.adapters.bus.service import open_agent_bus
 from cloudforest.adapters.mail import SmtpMailer
 from cloudforest.adapters.store.database import Database
@@ -23,11 +21,10 @@ from cloudforest.base.clock import system_clock
 from cloudforest.base.errors import Unavailable
 from cloudforest.base.secrets import Secret, read_secret
 from cloudforest.control_plane.impact import ImpactService
-from cloudforest.control_plane.jobs import JobControls, StatusReader
+from cloudforest.control_plane.jobs import JobService
 from cloudforest.control_plane.notices import NoticeService
-from cloudforest.control_plane.objects import ObjectService
 from cloudforest.control_plane.plane import ControlPlane
-from cloudforest.control_plane.preview import LocalPreviews, TroubleReportingBus
+from cloudforest.control_plane.preview import TroubleReportingBus
 from cloudforest.control_plane.runs import JobRunner, TargetOpener
 from cloudforest.control_plane.stages import StageDecisions
 from cloudforest.control_plane.state_folder import StateFolder
@@ -41,21 +38,17 @@ from cloudforest.model.registration import Mail
 
 
 @dataclass(frozen=True)
-class ControlPlaneParts:
-    """What a control plane is assembled from.
+class HostOptions:
+    """How to host a control plane.
 
-    `url` is where it will be served. `directory_token` is its credential for its own
-    built-in directory. `store` is a database URL (None: SQLite in the state folder).
-    `bus`: start a service bus, without which no agent can be asked. Secret files are
-    relative to `tree`.
+    `store` is a database URL (None: SQLite in the state folder). `bus`: start a service
+    bus, without which no agent can be asked. Secret files are relative to `tree`, whose
+    local agents are read directly for plans.
     """
 
-    folder: StateFolder
-    url: str
-    directory_token: Secret
     store: str | None = None
+    listen: str = "127.0.0.1:0"
     bus: bool = True
-    previews: LocalPreviews | None = None
     tree: Path | None = None
 
 
@@ -66,12 +59,7 @@ class _ServiceBus:
     authority: BusAuthority
     server: BusServer | None = None
     connection: AgentBus | None = None
-    certificate_expires: datetime | None = None
-
-    @property
-    def certificates(self) -> dict[str, datetime]:
-        ends = self.certificate_expires
-        return {"service bus": ends} if ends else {}
+    certificates: dict[str, datetime] = field(default_factory=dict)
 
     def grant_access(self, record: AgentRecord, nkey: str, now: datetime) -> BusAccess:
         if self.server is None:
@@ -86,87 +74,51 @@ class _ServiceBus:
         )
 
 
-def new_token() -> Secret:
-    return Secret(secrets.token_urlsafe(32))
-
-
 async def _start_bus(
-    parts: ControlPlaneParts, ca: CertificateAuthority, stack: AsyncExitStack
+    folder: StateFolder, ca: CertificateAuthority, stack: AsyncExitStack
 ) -> _ServiceBus:
-    authority = open_bus_authority(parts.folder.keys)
-    if not parts.bus:
-        return _ServiceBus(authority)
-    files = ca.write_server_files(parts.folder.bus, system_clock())
-    tls = TlsFiles(files.certificate, files.key, files.ca)
-    server = BusServer(parts.folder.bus, authority, tls)
+    authority = open_bus_authority(folder.keys)
+    expires = ca.write_server_files(folder.bus, system_clock())
+    server = BusServer(folder.bus, authority)
     stack.push_async_callback(server.stop)
     await server.start()
-    connection = await open_agent_bus(
-        authority, endpoint=server.endpoint, clock=system_clock
-    )
+    connection = await open_agent_bus(authority, server.endpoint)
     stack.push_async_callback(connection.close)
     server.on_endpoint_change = connection.set_endpoint
-    return _ServiceBus(authority, server, connection, files.expires)
+    return _ServiceBus(authority, server, connection, {"service bus": expires})
 
 
 def _open_mailer(mail: Mail, tree: Path) -> SmtpMailer:
     """Open the mailer with its secret, which is resolved in this process only."""
-    password = None
-    if mail.auth is not None:
-        reference = mail.auth.password
-        password = read_secret(
-            env=reference.env,
-            file=reference.file,
-            environment=os.environ,
-            folder=tree,
-        )
+    password = read_secret(mail.auth.password, tree) if mail.auth else None
     return SmtpMailer(mail, str(tree / mail.ca) if mail.ca else None, password)
 
 
-def _assemble(
-    database: Database,
-    authority: CertificateAuthority,
-    bus: _ServiceBus,
-    parts: ControlPlaneParts,
-) -> ControlPlane:
-    identities = SqlIdentityStore(database)
-    registrations = SqlRegistrationStore(database)
-    provisioning = SqlProvisioningStore(database)
-    tree = parts.folder.resolve_tree(parts.tree)
-    targets = TargetOpener(
-        f"{parts.url}/scim/v2",
-        parts.directory_token,
-        os.environ,
-        tree,
-    )
-    runs = JobRunner(provisioning, targets, system_clock)
-    agent_bus = bus.connection and TroubleReportingBus(bus.connection, identities)
-    operators = Operators(identities, system_clock)
-    job_controls = JobControls(
-        registrations, provisioning, operators, runs.locks, system_clock
-    )
-    return ControlPlane(
-        registrations=registrations,
-        identities=identities,
-        provisioning=provisioning,
-        enrolment=EnrolmentService(identities, authority, system_clock),
-        bootstrapping=BootstrapService(
-            identities, registrations, authority, bus.grant_access, system_clock
-        ),
-        operators=operators,
-        runner=runs,
-        stage_decisions=StageDecisions(
-            provisioning, operators, runs.locks, system_clock
-        ),
-        objects=ObjectService(runs, registrations, operators, agent_bus),
-        job_controls=job_controls,
-        status_reader=StatusReader(
-            identities, provisioning, job_controls, runs.locks, system_clock
-        ),
-        impacts=ImpactService(
-            runs, registrations, identities, agent_bus, parts.previews
-        ),
-        notices=NoticeService(
+@asynccontextmanager
+async def open_control_plane(
+    folder: StateFolder, options: HostOptions, url: str, directory_token: Secret
+) -> AsyncIterator[ControlPlane]:
+    """Open the control plane that is served at `url`.
+
+    `directory_token` is its credential for its own built-in directory.
+    """
+    async with AsyncExitStack() as stack:
+        database = Database(options.store or f"sqlite:///{folder.database}")
+        stack.callback(database.close)
+        await migrate(database)
+        provisioning = SqlProvisioningStore(database)
+        await provisioning.drop_scratch_data()
+        authority = open_authority(folder.keys, system_clock())
+        bus = (
+            await _start_bus(folder, authority, stack)
+            if options.bus
+            else _ServiceBus(open_bus_authority(folder.keys))
+        )
+        identities = SqlIdentityStore(database)
+        registrations = SqlRegistrationStore(database)
+        tree = folder.resolve_tree(options.tree)
+        operators = Operators(identities, system_clock)
+        notices = NoticeService(
             registrations,
             identities,
             provisioning,
@@ -174,23 +126,29 @@ def _assemble(
             lambda mail: _open_mailer(mail, tree),
             system_clock,
             bus.certificates,
-        ),
-        clock=system_clock,
-        bus=agent_bus,
-    )
-
-
-@asynccontextmanager
-async def open_control_plane(parts: ControlPlaneParts) -> AsyncIterator[ControlPlane]:
-    async with AsyncExitStack() as stack:
-        url = parts.store or f"sqlite:///{parts.folder.database}"
-        database = Database(url)
-        stack.callback(database.close)
-        await migrate(database)
-        await SqlProvisioningStore(database).drop_scratch_data()
-        authority = open_authority(parts.folder.keys, system_clock())
-        bus = await _start_bus(parts, authority, stack)
-        plane = _assemble(database, authority, bus, parts)
+        )
+        runner = JobRunner(
+            registrations,
+            provisioning,
+            bus.connection and TroubleReportingBus(bus.connection, identities),
+            TargetOpener(f"{url}/scim/v2", directory_token, tree),
+            system_clock,
+            notices.after_cycle,
+        )
+        plane = ControlPlane(
+            identities=identities,
+            enrolment=EnrolmentService(identities, authority, system_clock),
+            bootstrapping=BootstrapService(
+                identities, registrations, authority, bus.grant_access, system_clock
+            ),
+            operators=operators,
+            runner=runner,
+            stage_decisions=StageDecisions(runner, operators),
+            jobs=JobService(runner, operators, identities),
+            impacts=ImpactService(runner, identities, options.tree),
+            notices=notices,
+            clock=system_clock,
+        )
         stack.push_async_callback(plane.close)
         yield plane
         await plane.notices.check_once_more()

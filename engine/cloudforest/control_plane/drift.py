@@ -6,15 +6,18 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from cloudforest.adapters.bus.memory import MemoryBus
 from cloudforest.control_plane import shapes
-from cloudforest.control_plane.objects import require_bus, require_registration
 from cloudforest.control_plane.plane import ControlPlane
+from cloudforest.control_plane.preview import PreviewBus
 from cloudforest.model.identity import Operator, sees_values
 from cloudforest.model.registration import Registration
-from cloudforest.provisioning.drift import accept_observed, save_drifted, scan_drift
-from cloudforest.provisioning.drift_comparison import Drift, redact_drift
-from cloudforest.provisioning.run import ignore_progress
+from cloudforest.provisioning.drift import (
+    Drift,
+    accept_observed,
+    redact_drift,
+    save_drifted,
+    scan_drift,
+)
 
 LineSender = Callable[[dict[str, Any]], None]
 """Takes `{"drifted": …}` for each drift, in the documented shape."""
@@ -36,16 +39,16 @@ async def _scan_target(
     runner, checked = plane.runner, 0
     with runner.lock_jobs([job] if snapshot else []):
         async with (
-            runner.open_context(job, registration, MemoryBus()) as run,
+            runner.open_context(job, registration, bus=PreviewBus()) as run,
             runner.locks.target_lock(run.job.target),
         ):
-            async for batch in scan_drift(run):
-                checked += batch.checked
-                for finding in batch.findings:
+            async for compared, findings in scan_drift(run):
+                checked += compared
+                for finding in findings:
                     on_drift(finding.drift)
                 if snapshot:
-                    await save_drifted(run, snapshot, batch.findings)
-                    await accept_observed(run, batch.findings)
+                    await save_drifted(run, snapshot, findings)
+                    await accept_observed(run, findings)
     return checked
 
 
@@ -53,7 +56,7 @@ async def report_drift(
     plane: ControlPlane, job: str, operator: Operator, send: LineSender
 ) -> dict[str, Any]:
     """Return `{"checked", "repaired"}`; role `plan` gets neither names nor values."""
-    registration = await require_registration(plane.registrations)
+    registration = await plane.runner.require_registration()
     with_values = sees_values(operator.role)
 
     def send_drift(drift: Drift) -> None:
@@ -70,8 +73,8 @@ async def repair_drift(
 
     Raise Busy while a cycle of the job runs.
     """
-    registration = await require_registration(plane.registrations)
-    bus = require_bus(plane.bus)
+    registration = await plane.runner.require_registration()
+    plane.runner.require_bus()
     await plane.operators.audit(operator, "drift repair", job)
     snapshot = f"drift:{uuid.uuid4().hex}"
     drifted = 0
@@ -88,11 +91,10 @@ async def repair_drift(
         if not drifted:
             return {"checked": checked, "repaired": 0, "cycle": None}
         # Nothing is awaited in between, so no other cycle of the job can start first.
-        cycle = await plane.runner.run_cycle(job, registration, bus, ignore_progress)
-        plane.notices.after_cycle()
-        repaired = await plane.provisioning.count_written(cycle.id, snapshot)
+        cycle = await plane.runner.run_cycle(job, registration)
+        repaired = await plane.runner.store.count_written(cycle.id, snapshot)
     finally:
-        await plane.provisioning.clear_snapshot(snapshot)
+        await plane.runner.store.clear_snapshot(snapshot)
     return {
         "checked": checked,
         "repaired": repaired,

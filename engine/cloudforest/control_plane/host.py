@@ -7,32 +7,25 @@ loaded at its first request, because most commands never use it.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import ipaddress
 import secrets
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
+from ipaddress import ip_address
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from cloudforest.adapters.control.client import ControlPlaneClient
+from cloudforest.adapters.control import ControlPlaneClient
 from cloudforest.adapters.store.database import Database
 from cloudforest.adapters.store.tenant import TenantDirectory
 from cloudforest.base.errors import Misconfigured
 from cloudforest.base.files import read_bounded, write_private_file
 from cloudforest.base.secrets import Secret
 from cloudforest.control_plane.api.app import make_app
-from cloudforest.control_plane.assembly import (
-    ControlPlaneParts,
-    new_token,
-    open_control_plane,
-)
+from cloudforest.control_plane.assembly import HostOptions, open_control_plane
 from cloudforest.control_plane.plane import ControlPlane
-from cloudforest.control_plane.preview import LocalPreviews
 from cloudforest.control_plane.state_folder import StateFolder, read_os_user
 from cloudforest.hybrid.operators import LOCAL_OPERATOR, Operators
 
@@ -41,28 +34,24 @@ _LAST_PORT = 65535
 
 
 class _Server(uvicorn.Server):
-    @contextlib.contextmanager
+    @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Leave signals to the hosting command."""
         yield
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
 def parse_loopback(address: str) -> tuple[str, int]:
     """Return the host and port of HOST:PORT; raise Misconfigured unless loopback."""
     host, _, port = address.rpartition(":")
-    if not _is_loopback(host) or not port.isdecimal() or int(port) > _LAST_PORT:
-        raise Misconfigured(
-            f'--listen needs a loopback address with a port, not "{address}". '
-            "To serve other machines, put a TLS proxy in front of it."
-        )
-    return host.strip("[]"), int(port)
+    host = host.strip("[]")
+    with suppress(ValueError):
+        loopback = ip_address(host).is_loopback
+        if loopback and port.isdecimal() and int(port) <= _LAST_PORT:
+            return host, int(port)
+    raise Misconfigured(
+        f'--listen needs a loopback address with a port, not "{address}". '
+        "To serve other machines, put a TLS proxy in front of it."
+    )
 
 
 def listen_on_loopback(address: str) -> socket.socket:
@@ -90,7 +79,7 @@ def socket_url(bound: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-@contextlib.asynccontextmanager
+@asynccontextmanager
 async def serve_app(app: ASGIApp, bound: socket.socket) -> AsyncIterator[None]:
     config = uvicorn.Config(
         app,
@@ -110,17 +99,6 @@ async def serve_app(app: ASGIApp, bound: socket.socket) -> AsyncIterator[None]:
     finally:
         server.should_exit = True
         await task
-
-
-@dataclass(frozen=True)
-class HostOptions:
-    """How to host a control plane; see `assembly.ControlPlaneParts`."""
-
-    store: str | None = None
-    listen: str = "127.0.0.1:0"
-    bus: bool = True
-    previews: LocalPreviews | None = None
-    tree: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -175,24 +153,15 @@ async def host_control_plane(
     with ExitStack() as stack:
         stack.enter_context(folder.lock())
         bound = stack.enter_context(listen_on_loopback(options.listen))
-        parts = ControlPlaneParts(
-            folder=folder,
-            url=socket_url(bound),
-            directory_token=new_token(),
-            store=options.store,
-            bus=options.bus,
-            previews=options.previews,
-            tree=options.tree,
-        )
-        directory = stack.enter_context(
-            _open_built_in_directory(folder, parts.directory_token)
-        )
+        url = socket_url(bound)
+        secret = Secret(secrets.token_urlsafe(32))
+        directory = stack.enter_context(_open_built_in_directory(folder, secret))
         async with (
-            open_control_plane(parts) as plane,
+            open_control_plane(folder, options, url, secret) as plane,
             serve_app(make_app(plane, directory), bound),
         ):
             token = await _make_local_token(folder, plane.operators)
             # Without a bus it serves a single command, so others must not use it.
             if options.bus:
-                stack.enter_context(folder.announce(parts.url))
-            yield HostedControlPlane(parts.url, token, plane)
+                stack.enter_context(folder.announce(url))
+            yield HostedControlPlane(url, token, plane)

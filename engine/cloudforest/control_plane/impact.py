@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
@@ -15,13 +16,12 @@ from msgspec.structs import replace
 from cloudforest.base.errors import CloudforestError, Refused
 from cloudforest.base.values import canonical_digest
 from cloudforest.control_plane import shapes
-from cloudforest.control_plane.objects import require_bus
-from cloudforest.control_plane.preview import LocalPreviews
+from cloudforest.control_plane.preview import open_preview_bus
 from cloudforest.control_plane.runs import JobRunner
 from cloudforest.model.identity import Operator, has_permission
 from cloudforest.model.messages import Lookup
 from cloudforest.model.ports.bus import AgentBus
-from cloudforest.model.ports.identity import IdentityStore, RegistrationStore
+from cloudforest.model.ports.identity import IdentityStore
 from cloudforest.model.program import JobProgram
 from cloudforest.model.registration import Job, Registration, Target
 from cloudforest.model.renames import find_renames, with_former_names
@@ -29,7 +29,7 @@ from cloudforest.plan.plan import ImpactReport, JobImpact
 from cloudforest.plan.warnings import Orphans, UncountedOrphans, find_orphans
 from cloudforest.provisioning.explanation.scope import list_shown_attributes
 from cloudforest.provisioning.impact import compute_impact, explain_next_cycle
-from cloudforest.provisioning.run import Progress, ignore_progress
+from cloudforest.provisioning.run import Progress
 
 _UNREGISTERED_TARGET = (
     "A target differs from the registered one. This needs the role `apply`."
@@ -95,18 +95,6 @@ def find_hidden_reason(
     return _UNREGISTERED_ATTRIBUTE.format(job, ", ".join(sorted(new))) if new else None
 
 
-@dataclass(frozen=True)
-class ImpactOptions:
-    """Whether to name sample objects, and where to report the progress of each job."""
-
-    with_names: bool = False
-    progress_of: Callable[[str], Progress] = lambda _job: ignore_progress
-
-
-def _make_unknown_impact(job: Job, reason: str) -> JobImpact:
-    return JobImpact(job=job.name, enabled=job.enabled, unknown=reason)
-
-
 def _find_renamed_jobs(
     registered: Registration | None, registration: Registration
 ) -> dict[str, str]:
@@ -125,54 +113,64 @@ def _rename_job(impact: JobImpact, name: str | None) -> JobImpact:
 
 @dataclass(frozen=True)
 class ImpactService:
-    """Evaluates impacts; `previews`, if any, answer for the local agents of a tree."""
+    """Evaluates impacts; the local agents of `tree`, if any, are read directly."""
 
     runner: JobRunner
-    registrations: RegistrationStore
     identities: IdentityStore
-    bus: AgentBus | None
-    previews: LocalPreviews | None
+    tree: Path | None
 
     async def evaluate(
-        self, registration: Registration, operator: Operator, options: ImpactOptions
+        self,
+        registration: Registration,
+        operator: Operator,
+        *,
+        with_names: bool,
+        progress_of: Callable[[str], Progress],
     ) -> ImpactReport:
         """Evaluate the next cycle of each job as it would be registered.
 
+        `with_names` names sample objects; `progress_of` reports on a job.
         An operator who may not register it must not have it read with secrets either:
         an unregistered reference would be resolved here and sent to its target.
         """
-        _, registered = await self.registrations.load_registration()
+        registered = await self.runner.read_registration()
         consequences = [
             await self._count_orphans(each)
             for each in find_orphans(registered, registration)
         ]
         kept = with_former_names(registered, registration)
-        impacts = await self._evaluate_jobs(kept, operator, registered, options)
         renamed = _find_renamed_jobs(registered, registration)
-        return ImpactReport(
-            impacts=tuple(_rename_job(each, renamed.get(each.job)) for each in impacts),
-            consequences=tuple(consequences),
-        )
+        trusted, impacts = has_permission(operator.role, "apply"), []
+        async with self._open_bus(kept, trusted=trusted) as bus:
+            for job in kept.jobs:
+                reason = find_hidden_reason(
+                    registered, kept, job.name, values=with_names
+                )
+                impact = (
+                    JobImpact(job=job.name, enabled=job.enabled, unknown=reason)
+                    if reason and not trusted
+                    else await self._evaluate_job(
+                        job, kept, bus, progress_of(job.name), with_names=with_names
+                    )
+                )
+                impacts.append(_rename_job(impact, renamed.get(job.name)))
+        return ImpactReport(impacts=tuple(impacts), consequences=tuple(consequences))
 
     async def explain(
         self, registration: Registration, operator: Operator, job: str, lookup: Lookup
     ) -> dict[str, Any]:
         """Explain an object as the next cycle would; permissions as in `evaluate`."""
-        _, registered = await self.registrations.load_registration()
+        registered = await self.runner.read_registration()
         kept = with_former_names(registered, registration)
         trusted = has_permission(operator.role, "apply")
-        before = {
-            new: old
-            for old, new in _find_renamed_jobs(registered, registration).items()
-        }
-        name = before.get(job, job)
-        if not trusted and (
-            reason := find_hidden_reason(registered, kept, name, values=True)
-        ):
+        renamed = _find_renamed_jobs(registered, registration)
+        name = next((old for old, new in renamed.items() if new == job), job)
+        reason = find_hidden_reason(registered, kept, name, values=True)
+        if reason and not trusted:
             raise Refused(reason)
         async with (
             self._open_bus(kept, trusted=trusted) as bus,
-            self.runner.open_context(name, kept, require_bus(bus)) as run,
+            self.runner.open_context(name, kept, bus=bus) as run,
         ):
             return await explain_next_cycle(run, lookup, digest=canonical_digest(kept))
 
@@ -183,34 +181,15 @@ class ImpactService:
             created=counts.get("created", 0), adopted=counts.get("adopted", 0)
         )
 
-    async def _evaluate_jobs(
-        self,
-        registration: Registration,
-        operator: Operator,
-        registered: Registration | None,
-        options: ImpactOptions,
-    ) -> list[JobImpact]:
-        trusted, impacts = has_permission(operator.role, "apply"), []
-        async with self._open_bus(registration, trusted=trusted) as bus:
-            for job in registration.jobs:
-                reason = find_hidden_reason(
-                    registered, registration, job.name, values=options.with_names
-                )
-                impacts.append(
-                    _make_unknown_impact(job, reason)
-                    if reason and not trusted
-                    else await self._evaluate_job(job, registration, bus, options)
-                )
-        return impacts
-
     @asynccontextmanager
     async def _open_bus(
         self, registration: Registration, *, trusted: bool
     ) -> AsyncIterator[AgentBus | None]:
-        if self.previews is None or not trusted:
-            yield self.bus
+        """Yield a bus that replaces ours, or None."""
+        if self.tree is None or not trusted:
+            yield None
             return
-        async with self.previews.open_bus(registration) as bus:
+        async with open_preview_bus(registration, self.tree) as bus:
             yield bus
 
     async def _evaluate_job(
@@ -218,23 +197,28 @@ class ImpactService:
         job: Job,
         registration: Registration,
         bus: AgentBus | None,
-        options: ImpactOptions,
+        progress: Progress,
+        *,
+        with_names: bool,
     ) -> JobImpact:
         try:
-            progress = options.progress_of(job.name)
             async with self.runner.open_context(
-                job.name, registration, require_bus(bus), progress
+                job.name, registration, progress, bus=bus
             ) as run:
                 impact = await compute_impact(
                     run,
                     plan_digest=canonical_digest(registration),
-                    with_names=options.with_names,
+                    with_names=with_names,
                 )
                 return shapes.make_job_impact(run, impact)
         except CloudforestError as error:
             waiting = await self._is_waiting_for_enrolment(registration, job.domain)
-            failed = job.enabled and not waiting
-            return replace(_make_unknown_impact(job, str(error)), failed=failed)
+            return JobImpact(
+                job=job.name,
+                enabled=job.enabled,
+                unknown=str(error),
+                failed=job.enabled and not waiting,
+            )
 
     async def _is_waiting_for_enrolment(
         self, registration: Registration, domain: str

@@ -1,4 +1,4 @@
-"""Pauses, starts, restarts and retries jobs by hand, audited; reads their status."""
+"""Controls jobs by hand, audited; explains and provisions objects; reads the status."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from cloudforest.base.clock import Clock
 from cloudforest.base.errors import Busy, Refused
 from cloudforest.control_plane import shapes
-from cloudforest.control_plane.objects import require_registration
+from cloudforest.control_plane.runs import JobRunner
 from cloudforest.hybrid.bootstrap import select_listed
 from cloudforest.hybrid.operators import Operators
 from cloudforest.model.identity import Operator
 from cloudforest.model.jobs import JobHealth, JobState, Pause, ResetScope, live_key
-from cloudforest.model.ports.identity import IdentityStore, RegistrationStore
+from cloudforest.model.messages import Lookup
+from cloudforest.model.ports.identity import IdentityStore
 from cloudforest.model.ports.store import ProvisioningStore
 from cloudforest.model.registration import Job, Registration
+from cloudforest.provisioning.cycle import provision_on_demand
+from cloudforest.provisioning.explanation.explain import explain_object
 from cloudforest.provisioning.quarantine import Hold, compute_holds, compute_job_health
-from cloudforest.provisioning.run import JobLocks, get_registered_job
+from cloudforest.provisioning.run import get_registered_job
 from cloudforest.provisioning.scheduler import Scheduler
 
 ESCROW_PAGE_SIZE = 500
@@ -37,18 +39,20 @@ def _clear_all_stops(state: JobState) -> JobState:
 
 
 @dataclass(frozen=True)
-class JobControls:
-    registrations: RegistrationStore
-    store: ProvisioningStore
+class JobService:
+    runner: JobRunner
     operators: Operators
-    locks: JobLocks
-    clock: Clock
+    identities: IdentityStore
+
+    @property
+    def _store(self) -> ProvisioningStore:
+        return self.runner.store
 
     async def read_job_health(self, registration: Registration) -> dict[str, JobHealth]:
         return compute_job_health(
             registration,
-            await self.store.load_job_states(),
-            await self.store.load_breakers(),
+            await self._store.load_job_states(),
+            await self._store.load_breakers(),
         )
 
     async def read_holds(self, registration: Registration) -> dict[str, Hold]:
@@ -57,15 +61,15 @@ class JobControls:
 
     async def require_job(self, name: str) -> Job:
         """Return a registered job; raise Misconfigured if it is unknown."""
-        registration = await require_registration(self.registrations)
+        registration = await self.runner.require_registration()
         job, _, _ = get_registered_job(registration, name)
         return job
 
     async def pause(self, name: str, operator: Operator) -> None:
         """Start no further cycles; a running one ends normally."""
         await self.require_job(name)
-        pause = Pause(since=self.clock(), by=operator.name)
-        await self.store.change_job_state(
+        pause = Pause(since=self.runner.clock(), by=operator.name)
+        await self._store.change_job_state(
             name, lambda state: replace(state, paused=state.paused or pause)
         )
         await self.operators.audit(operator, "job pause", name)
@@ -78,18 +82,18 @@ class JobControls:
                 f'Job "{name}" is disabled in the tree. Set `enabled: true` there and '
                 "run `cloudforest apply`."
             )
-        await self.store.change_job_state(name, _clear_all_stops)
+        await self._store.change_job_state(name, _clear_all_stops)
         await self.operators.audit(operator, "job start", name)
 
     @contextmanager
     def _lock_resting_job(self, name: str) -> Iterator[None]:
         """Hold the job: a running cycle would overwrite what is changed here."""
-        if self.locks.is_running(name):
+        if self.runner.locks.is_running(name):
             raise Busy(
                 f'A cycle of job "{name}" is running. Try again when it has ended, or '
                 f"run `cloudforest job pause {name}` first."
             )
-        with self.locks.hold_job(name):
+        with self.runner.locks.hold_job(name):
             yield
 
     async def restart(
@@ -97,21 +101,21 @@ class JobControls:
     ) -> None:
         """Reset what the scopes name; raise Busy while a cycle runs."""
         job = await self.require_job(name)
-        detail = f"{name} {','.join(sorted(scopes))}"
 
         def change(state: JobState) -> JobState:
             return _clear_quarantine(state) if "QuarantineState" in scopes else state
 
         with self._lock_resting_job(name):
-            await self.store.restart_job(
-                name, job.target, resets=scopes, change=change, now=self.clock()
+            await self._store.restart_job(
+                name, job.target, resets=scopes, change=change, now=self.runner.clock()
             )
+        detail = f"{name} {','.join(sorted(scopes))}"
         await self.operators.audit(operator, "job restart", detail)
 
     async def list_escrow(self, name: str) -> AsyncIterator[dict[str, Any]]:
         """Yield each object in escrow, with what it waits for."""
         after = ""
-        while page := await self.store.list_escrowed_effects(
+        while page := await self._store.list_escrowed_effects(
             live_key(name), after=after, limit=ESCROW_PAGE_SIZE
         ):
             for effect, dn in page:
@@ -122,8 +126,8 @@ class JobControls:
         """Make one object in escrow due, or all (None); return how many changes."""
         await self.require_job(name)
         with self._lock_resting_job(name):
-            released = await self.store.retry_escrowed(
-                live_key(name), subject, self.clock()
+            released = await self._store.retry_escrowed(
+                live_key(name), subject, self.runner.clock()
             )
         if subject is not None and not released:
             raise Refused(
@@ -133,20 +137,22 @@ class JobControls:
         await self.operators.audit(operator, "job escrow", f"{name} {subject or 'all'}")
         return released
 
+    async def explain(self, job: str, lookup: Lookup) -> dict[str, Any]:
+        async with self.runner.open_context(job) as context:
+            return await explain_object(context, lookup)
 
-@dataclass(frozen=True)
-class StatusReader:
-    identities: IdentityStore
-    store: ProvisioningStore
-    job_controls: JobControls
-    locks: JobLocks
-    clock: Clock
-
-    async def status(
-        self, registration: Registration | None, scheduler: Scheduler | None
+    async def provision(
+        self, job: str, lookup: Lookup, operator: Operator
     ) -> dict[str, Any]:
+        """Write one object; raise Busy while a cycle of the job runs."""
+        await self.operators.audit(operator, "provision", f"{job} {lookup.value}")
+        async with self.runner.open_context(job) as context:
+            return await provision_on_demand(context, lookup, self.runner.locks)
+
+    async def status(self, scheduler: Scheduler | None) -> dict[str, Any]:
         """Return the documented status; next cycles are known only with a scheduler."""
-        now = self.clock()
+        registration = await self.runner.read_registration()
+        now = self.runner.clock()
         agents = select_listed(await self.identities.list_agents(), now)
         return {
             "agents": [shapes.shape_agent(each, now) for each in agents],
@@ -158,12 +164,12 @@ class StatusReader:
     async def _read_jobs(
         self, registration: Registration, scheduler: Scheduler | None
     ) -> list[dict[str, Any]]:
-        health = await self.job_controls.read_job_health(registration)
+        health = await self.read_job_health(registration)
         starts = scheduler and scheduler.compute_next_starts(
-            registration.jobs, self.clock(), compute_holds(health)
+            registration.jobs, self.runner.clock(), compute_holds(health)
         )
-        cycles = await self.store.load_last_cycles()
-        effects = await self.store.count_effects()
+        cycles = await self._store.load_last_cycles()
+        effects = await self._store.count_effects()
         # No await in between: a cycle could end there.
         states = [
             shapes.shape_job_state(
@@ -172,16 +178,13 @@ class StatusReader:
                 next_start=(starts or {}).get(job.name),
                 effects=effects.get(job.name, {}),
                 health=health[job.name],
-                running=self.locks.is_running(job.name),
+                running=self.runner.locks.is_running(job.name),
             )
             for job in registration.jobs
         ]
-        return [
-            state | await self._read_import_state(state["name"]) for state in states
-        ]
-
-    async def _read_import_state(self, job: str) -> dict[str, Any]:
-        key = live_key(job)
-        watermark = await self.store.load_watermark(key)
-        unknown = await self.store.list_unknown_objects(key, _MAX_UNKNOWN_LISTED)
-        return shapes.shape_import_state(watermark, *unknown)
+        for state in states:
+            key = live_key(state["name"])
+            watermark = await self._store.load_watermark(key)
+            unknown = await self._store.list_unknown_objects(key, _MAX_UNKNOWN_LISTED)
+            state.update(shapes.shape_import_state(watermark, *unknown))
+        return states

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,16 +15,15 @@ from cloudforest.base.errors import CloudforestError, CredentialRejected, Reject
 from cloudforest.base.logs import write_bug_report
 from cloudforest.control_plane.notice_facts import (
     ActiveNotice,
-    ActiveNotices,
     AgentContact,
+    Condition,
     JobNoticeFacts,
-    UnknownCondition,
-    collect_active_notices,
     find_agent_notices,
     find_certificate_notices,
     find_job_notices,
+    select_ended,
+    select_unsent,
 )
-from cloudforest.model.identity import AgentRecord
 from cloudforest.model.ports.identity import IdentityStore, RegistrationStore
 from cloudforest.model.ports.notices import Mailer, NoticeStore
 from cloudforest.model.ports.store import ProvisioningStore
@@ -133,47 +132,34 @@ class NoticeService:
         _, registration = await self.registrations.load_registration()
         if registration is None:
             return
-        active = await self._find_active_notices(registration)
+        found = await self._find_conditions(registration)
         sent = await self.store.list_notified()
-        await self.store.clear_notified(active.select_ended(sent))
+        await self.store.clear_notified(select_ended(found, sent))
         mail = registration.tenant.mail
         if mail is not None:
-            await self._send_all(mail, active.select_unsent(sent))
+            await self._send_all(mail, select_unsent(found, sent))
 
-    async def _find_active_notices(self, registration: Registration) -> ActiveNotices:
+    async def _find_conditions(self, registration: Registration) -> list[Condition]:
         cycles = await self.provisioning.load_last_cycles()
         agents = await self.identities.list_agents()
         stages = await self.provisioning.list_stages()
-        quarantined = {
-            name: each.quarantine.sentence
-            for name, each in (await self.provisioning.load_job_states()).items()
-            if each.quarantine is not None
-        }
-        facts = {
-            job.name: JobNoticeFacts(
+        states = await self.provisioning.load_job_states()
+        now, tenant = self.clock(), registration.tenant
+        found: list[Condition] = []
+        for job in registration.jobs:
+            state = states.get(job.name)
+            quarantine = state.quarantine if state else None
+            facts = JobNoticeFacts(
                 cycles.get(job.name),
                 tuple(each for each in stages if each.job == job.name),
-                quarantined.get(job.name),
+                quarantine.sentence if quarantine else None,
             )
-            for job in registration.jobs
-        }
-        return collect_active_notices(
-            self._collect_notices(registration, facts, agents)
-        )
-
-    def _collect_notices(
-        self,
-        registration: Registration,
-        facts: Mapping[str, JobNoticeFacts],
-        agents: list[AgentRecord],
-    ) -> Iterator[ActiveNotice | UnknownCondition]:
-        now, tenant = self.clock(), registration.tenant
-        for job in registration.jobs:
-            yield from find_job_notices(job, tenant, facts[job.name], now)
+            found += find_job_notices(job, tenant, facts, now)
         contact = AgentContact(self._serving_since, now)
         for agent in agents:
-            yield from find_agent_notices(agent, registration, contact)
-        yield from find_certificate_notices(self.certificates, tenant, now)
+            found += find_agent_notices(agent, registration, contact)
+        found += find_certificate_notices(self.certificates, tenant, now)
+        return found
 
     async def _send_all(self, mail: Mail, notices: list[ActiveNotice]) -> None:
         """Send one by one; stop when the server would accept no more."""
@@ -187,11 +173,14 @@ class NoticeService:
     async def _send(self, mail: Mail, active: ActiveNotice) -> None:
         headline = active.notice.headline
         try:
-            refused = await self.open_mailer(mail).send(
-                active.notice, active.recipients
-            )
+            mailer = self.open_mailer(mail)
+            refused = await mailer.send(active.notice, active.recipients)
         except CloudforestError as error:
-            self._record_failure(mail, active, error)
+            # Retrying a wrong password may lock the account.
+            longest = isinstance(error, CredentialRejected)
+            about_notice = isinstance(error, Rejected) and not longest
+            key = active.occurrences if about_notice else mail
+            self._backoff.record_failure(key, self.clock(), longest=longest)
             log.warning("notice not sent", notice=headline, reason=str(error))
             return
         self._backoff.record_success(mail)
@@ -200,14 +189,3 @@ class NoticeService:
         log.info("notice sent", notice=headline)
         if refused:
             log.warning("recipients refused", notice=headline, recipients=refused)
-
-    def _record_failure(
-        self, mail: Mail, active: ActiveNotice, error: CloudforestError
-    ) -> None:
-        now = self.clock()
-        if isinstance(error, Rejected) and not isinstance(error, CredentialRejected):
-            self._backoff.record_failure(active.occurrences, now)
-        else:
-            # Retrying a wrong password may lock the account.
-            longest = isinstance(error, CredentialRejected)
-            self._backoff.record_failure(mail, now, longest=longest)

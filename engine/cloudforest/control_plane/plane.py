@@ -14,28 +14,18 @@ import structlog
 from cloudforest.base.clock import Clock
 from cloudforest.base.errors import CloudforestError, Unavailable
 from cloudforest.base.logs import write_bug_report
-from cloudforest.control_plane import shapes
 from cloudforest.control_plane.impact import ImpactService
-from cloudforest.control_plane.jobs import JobControls, StatusReader
+from cloudforest.control_plane.jobs import JobService
 from cloudforest.control_plane.notices import NoticeService
-from cloudforest.control_plane.objects import (
-    ObjectService,
-    require_bus,
-    require_registration,
-)
 from cloudforest.control_plane.runs import JobRunner
 from cloudforest.control_plane.stages import StageDecisions
 from cloudforest.hybrid.bootstrap import BootstrapService
 from cloudforest.hybrid.enrolment import EnrolmentService
 from cloudforest.hybrid.operators import Operators
-from cloudforest.model.cycles import Cycle
-from cloudforest.model.identity import AgentRecord, Operator
-from cloudforest.model.ports.bus import AgentBus
-from cloudforest.model.ports.identity import IdentityStore, RegistrationStore
-from cloudforest.model.ports.store import ProvisioningStore
+from cloudforest.model.identity import Operator
+from cloudforest.model.ports.identity import IdentityStore
 from cloudforest.model.registration import Registration
 from cloudforest.model.renames import list_jobs_to_lock
-from cloudforest.provisioning.run import Progress, ignore_progress
 from cloudforest.provisioning.scheduler import Retention, Scheduler
 
 _AGENT_TIMEOUT_SECONDS = 30.0
@@ -46,19 +36,11 @@ T = TypeVar("T")
 log = structlog.get_logger()
 
 
-def _has_read_domains(agent: AgentRecord, since: datetime) -> bool:
-    if agent.last_bootstrap is None or agent.troubles is None:
-        return False
-    return agent.last_bootstrap >= since
-
-
 @dataclass
 class ControlPlane:
-    """The services of a control plane; without a `bus` no agent can be asked."""
+    """The services of a control plane."""
 
-    registrations: RegistrationStore
     identities: IdentityStore
-    provisioning: ProvisioningStore
     enrolment: EnrolmentService
     bootstrapping: BootstrapService
     operators: Operators
@@ -66,11 +48,8 @@ class ControlPlane:
     impacts: ImpactService
     stage_decisions: StageDecisions
     notices: NoticeService
-    objects: ObjectService
-    job_controls: JobControls
-    status_reader: StatusReader
+    jobs: JobService
     clock: Clock
-    bus: AgentBus | None = None
     scheduler: Scheduler | None = None
     _background_tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 
@@ -84,11 +63,11 @@ class ControlPlane:
         operator: Operator,
         detail: str = "",
     ) -> int:
-        _, registered = await self.registrations.load_registration()
+        registered = await self.runner.read_registration()
         # A cycle locks its job right after it has read the registration. So either it
         # reads the new one, or its lock is seen here.
         with self.runner.lock_jobs(list_jobs_to_lock(registered, registration)):
-            return await self.registrations.register(
+            return await self.runner.registrations.register(
                 registration,
                 base=base,
                 operator=operator.name,
@@ -109,35 +88,22 @@ class ControlPlane:
         with suppress(TimeoutError):
             async with asyncio.timeout(_AGENT_TIMEOUT_SECONDS):
                 while waiting:
-                    for agent in await self.identities.list_agents():
-                        if _has_read_domains(agent, since):
-                            waiting.discard(agent.name)
+                    waiting -= {
+                        agent.name
+                        for agent in await self.identities.list_agents()
+                        if agent.last_bootstrap is not None
+                        and agent.last_bootstrap >= since
+                        and agent.troubles is not None
+                    }
                     await asyncio.sleep(_AGENT_POLL_SECONDS)
         if waiting:
-            names = ", ".join(f'"{name}"' for name in sorted(waiting))
+            missing = ", ".join(f'"{name}"' for name in sorted(waiting))
             raise Unavailable(
                 f"No bootstrap within {_AGENT_TIMEOUT_SECONDS:.0f} seconds from agent "
-                f"{names}. See agents/NAME/agent.log in the state folder."
+                f"{missing}. See agents/NAME/agent.log in the state folder."
             )
 
     # --- jobs ------------------------------------------------------------------------
-
-    async def list_jobs(self) -> list[dict[str, Any]]:
-        return shapes.shape_jobs(await self._read_registration())
-
-    async def run_job(self, name: str, progress: Progress) -> dict[str, Any]:
-        """Run one cycle now; return its documented JSON."""
-        registration = await require_registration(self.registrations)
-        return shapes.shape_cycle(await self._run_cycle(name, registration, progress))
-
-    async def _run_cycle(
-        self, name: str, registration: Registration, progress: Progress
-    ) -> Cycle:
-        cycle = await self.runner.run_cycle(
-            name, registration, require_bus(self.bus), progress
-        )
-        self.notices.after_cycle()
-        return cycle
 
     @asynccontextmanager
     async def run_scheduler(self) -> AsyncIterator[None]:
@@ -146,15 +112,15 @@ class ControlPlane:
         A bug in one of the services ends the context, so that the command fails
         instead of serving without that service.
         """
-        read = self._read_registration
+        read = self.runner.read_registration
         self.scheduler = Scheduler(
             read_registration=read,
-            read_holds=self.job_controls.read_holds,
+            read_holds=self.jobs.read_holds,
             run_job=self._run_scheduled_cycle,
             clock=self.clock,
         )
-        hints = require_bus(self.bus).receive_hints
-        retention = Retention(read, self.provisioning, self.clock)
+        hints = self.runner.require_bus().receive_hints
+        retention = Retention(read, self.runner.store, self.clock)
         scheduling = (self.scheduler.serve(), self.scheduler.receive_hints(hints))
         services = (*scheduling, retention.serve(), self.notices.serve())
         async with asyncio.TaskGroup() as group:
@@ -166,12 +132,9 @@ class ControlPlane:
                 for task in tasks:
                     task.cancel()
 
-    async def _read_registration(self) -> Registration | None:
-        return (await self.registrations.load_registration())[1]
-
     async def _run_scheduled_cycle(self, name: str, registration: Registration) -> None:
         try:
-            cycle = await self._run_cycle(name, registration, ignore_progress)
+            cycle = await self.runner.run_cycle(name, registration)
         except CloudforestError as error:
             log.warning("cycle did not start", job=name, reason=str(error))
         except Exception as error:  # noqa: BLE001 - a bug in one job stops no other
@@ -191,7 +154,3 @@ class ControlPlane:
         for task in tuple(self._background_tasks):
             task.cancel()
         await asyncio.gather(*self._background_tasks, return_exceptions=True)
-
-    async def status(self) -> dict[str, Any]:
-        registration = await self._read_registration()
-        return await self.status_reader.status(registration, self.scheduler)

@@ -7,27 +7,108 @@ and the registration are left out; directory, answer and pages are the real ones
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from cloudforest.adapters.bus.memory import MemoryBus
+from cloudforest.adapters.bus.protocol import (
+    make_interrupted_error,
+    make_no_agent_error,
+)
 from cloudforest.agent.answer import Responder
 from cloudforest.agent.bindings import make_host_binding
 from cloudforest.base.errors import CloudforestError, Unavailable
 from cloudforest.control_plane.directories import open_directory
-from cloudforest.model.identity import BusAccess
-from cloudforest.model.messages import PAGE_BYTES, Page, SyncRequest
+from cloudforest.model.messages import PAGE_BYTES, Closing, Page, SyncRequest
 from cloudforest.model.ports.bus import AgentBus, RequestHandler
 from cloudforest.model.ports.directory import Directory
 from cloudforest.model.ports.identity import IdentityStore
-from cloudforest.model.registration import Agent, Domain, Registration
+from cloudforest.model.registration import Registration
 
-_NO_BUS_ACCESS = BusAccess(
-    urls=(), ca="", jwt="", expires=datetime.max.replace(tzinfo=UTC)
-)
+WINDOW_PAGES = 4
+"""Pages that may be read before the first of them is stored."""
+
+
+@dataclass
+class PreviewBus:
+    """Answers in this process, by domain in lower case; see `AgentBus`."""
+
+    handlers: dict[str, RequestHandler] = field(default_factory=dict)
+
+    async def request_pages(self, request: SyncRequest) -> AsyncIterator[Page]:
+        answer = self.handlers.get(request.domain.lower())
+        if answer is None:
+            raise make_no_agent_error(request.domain)
+        pages: asyncio.Queue[Page | None] = asyncio.Queue()
+        window = asyncio.Semaphore(WINDOW_PAGES)
+        task = asyncio.create_task(_read_pages(request, answer(request), pages, window))
+        count = 0
+        try:
+            while (page := await pages.get()) is not None:
+                yield page
+                window.release()
+                count += 1
+                if page.closing is not None:
+                    return
+        finally:
+            task.cancel()
+        cause = "The agent stopped answering"
+        raise make_interrupted_error(cause, request.domain, count)
+
+    async def receive_hints(self) -> AsyncIterator[str]:
+        """Yield nothing: a preview does not wait for changes."""
+        return
+        yield
+
+
+async def _read_pages(
+    request: SyncRequest,
+    answer: AsyncIterator[Page],
+    pages: asyncio.Queue[Page | None],
+    window: asyncio.Semaphore,
+) -> None:
+    following = 0
+    try:
+        async for page in answer:
+            await window.acquire()
+            pages.put_nowait(page)
+            following = page.sequence + 1
+    except CloudforestError as error:
+        closing = Closing(complete=False, error=str(error))
+        pages.put_nowait(
+            Page(
+                agent="preview",
+                request=request.id,
+                sequence=following,
+                closing=closing,
+            )
+        )
+    finally:
+        pages.put_nowait(None)
+
+
+@asynccontextmanager
+async def open_preview_bus(
+    registration: Registration, folder: Path
+) -> AsyncIterator[PreviewBus]:
+    """Open the domains of the local agents; files are relative to `folder`."""
+    bus, domains = PreviewBus(), registration.domains_by_name()
+    async with AsyncExitStack() as stack:
+        for agent in registration.agents:
+            directories: dict[str, Directory] = {}
+            responder = Responder(agent.name, directories, page_bytes=PAGE_BYTES)
+            for name in agent.domains if agent.run == "local" else ():
+                binding = make_host_binding(domains[name], folder)
+                try:
+                    directories[name] = open_directory(domains[name], binding)
+                except CloudforestError as error:
+                    bus.handlers[name.lower()] = _make_refusing_handler(error)
+                else:
+                    stack.push_async_callback(directories[name].close)
+                    bus.handlers[name.lower()] = responder
+        yield bus
 
 
 def _make_refusing_handler(error: CloudforestError) -> RequestHandler:
@@ -36,45 +117,6 @@ def _make_refusing_handler(error: CloudforestError) -> RequestHandler:
         yield  # makes this a generator
 
     return refuse
-
-
-@dataclass(frozen=True)
-class LocalPreviews:
-    """Opens the domains of the local agents of a registration."""
-
-    folder: Path
-    environment: Mapping[str, str]
-
-    @asynccontextmanager
-    async def open_bus(self, registration: Registration) -> AsyncIterator[MemoryBus]:
-        bus = MemoryBus()
-        domains = registration.domains_by_name()
-        async with AsyncExitStack() as stack:
-            for agent in registration.agents:
-                if agent.run == "local":
-                    listener = bus.add_listener(agent.name)
-                    stack.push_async_callback(listener.close)
-                    await listener.connect(_NO_BUS_ACCESS)
-                    served = [domains[name] for name in agent.domains]
-                    for name, handler in self._open_handlers(agent, served, stack):
-                        await listener.listen(name, handler)
-            yield bus
-
-    def _open_handlers(
-        self, agent: Agent, domains: Iterable[Domain], stack: AsyncExitStack
-    ) -> Iterator[tuple[str, RequestHandler]]:
-        directories: dict[str, Directory] = {}
-        responder = Responder(agent.name, directories, page_bytes=PAGE_BYTES)
-        for domain in domains:
-            binding = make_host_binding(domain, self.folder)
-            try:
-                directory = open_directory(domain, binding, self.environment)
-            except CloudforestError as error:
-                yield domain.name, _make_refusing_handler(error)
-                continue
-            stack.push_async_callback(directory.close)
-            directories[domain.name] = directory
-            yield domain.name, responder
 
 
 @dataclass(frozen=True)

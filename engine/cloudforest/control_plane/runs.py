@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,12 +16,13 @@ from cloudforest.adapters.target.credentials import (
 )
 from cloudforest.adapters.target.scim import ScimTarget
 from cloudforest.base.clock import Clock
-from cloudforest.base.errors import CloudforestError, Misconfigured
+from cloudforest.base.errors import CloudforestError, Unavailable
 from cloudforest.base.secrets import Secret, read_secret
 from cloudforest.model.cycles import Cycle
 from cloudforest.model.ports.bus import AgentBus
+from cloudforest.model.ports.identity import RegistrationStore
 from cloudforest.model.ports.store import ProvisioningStore
-from cloudforest.model.registration import Auth, OAuth2, Registration, SecretReference
+from cloudforest.model.registration import Auth, OAuth2, Registration, Target
 from cloudforest.provisioning.cycle import record_failure, run_cycle
 from cloudforest.provisioning.run import (
     CycleContext,
@@ -45,42 +46,34 @@ class TargetOpener:
 
     directory_url: str
     directory_token: Secret
-    environment: Mapping[str, str]
     folder: Path
     tokens: dict[str, TokenCache] = field(default_factory=dict)
 
-    def open(self, registration: Registration, name: str) -> ScimTarget:
-        target = registration.find_target(name)
-        if target is None:
-            raise Misconfigured(
-                f'Unknown target "{name}". Declare it and run `cloudforest apply`.'
-            )
+    def open(self, target: Target) -> ScimTarget:
         if target.scim == BUILT_IN:
             return ScimTarget(target, self.directory_url, self.directory_token)
-        return ScimTarget(target, target.scim, self._make_credential(name, target.auth))
+        credential = self._make_credential(target.name, target.auth or Auth())
+        return ScimTarget(target, target.scim, credential)
 
-    def _make_credential(self, name: str, auth: Auth | None) -> Credential:
-        match auth:
-            case Auth(bearer=SecretReference() as reference):
-                return self._read_secret(reference)
-            case Auth(basic=basic) if basic is not None:
-                return BasicCredential(
-                    basic.username, self._read_secret(basic.password)
-                )
-            case Auth(oauth2=OAuth2() as oauth2):
-                return self._get_tokens(name, oauth2)
-            case Auth(mtls=mtls) if mtls is not None:
-                certificate = self.folder / mtls.certificate
-                return ClientCertificate(certificate, self._read_secret(mtls.key))
-            case _:
-                return None
+    def _make_credential(self, name: str, auth: Auth) -> Credential:
+        if auth.bearer is not None:
+            return read_secret(auth.bearer, self.folder)
+        if (basic := auth.basic) is not None:
+            password = read_secret(basic.password, self.folder)
+            return BasicCredential(basic.username, password)
+        if auth.oauth2 is not None:
+            return self._get_tokens(name, auth.oauth2)
+        if (mtls := auth.mtls) is not None:
+            key = read_secret(mtls.key, self.folder)
+            return ClientCertificate(self.folder / mtls.certificate, key)
+        return None
 
     def _get_tokens(self, name: str, oauth2: OAuth2) -> TokenCache:
         """Return the cached tokens, unless the credential has changed."""
         credentials = ClientCredentials(
             oauth2.token_url,
             oauth2.client_id,
-            self._read_secret(oauth2.client_secret),
+            read_secret(oauth2.client_secret, self.folder),
             oauth2.scope,
         )
         known = self.tokens.get(name)
@@ -88,33 +81,56 @@ class TargetOpener:
             known = self.tokens[name] = TokenCache(name, credentials)
         return known
 
-    def _read_secret(self, reference: SecretReference) -> Secret:
-        return read_secret(
-            env=reference.env,
-            file=reference.file,
-            environment=self.environment,
-            folder=self.folder,
-        )
-
 
 @dataclass(frozen=True)
 class JobRunner:
+    """Opens and runs jobs; without a `bus` no agent can be asked."""
+
+    registrations: RegistrationStore
     store: ProvisioningStore
+    bus: AgentBus | None
     targets: TargetOpener
     clock: Clock
+    after_cycle: Callable[[], None] = lambda: None
     locks: JobLocks = field(default_factory=JobLocks)
+
+    async def read_registration(self) -> Registration | None:
+        return (await self.registrations.load_registration())[1]
+
+    async def require_registration(self) -> Registration:
+        """Return the registration; raise Unavailable before the first `apply`."""
+        registration = await self.read_registration()
+        if registration is None:
+            raise Unavailable("Nothing is registered yet. Run `cloudforest apply`.")
+        return registration
+
+    def require_bus(self) -> AgentBus:
+        if self.bus is None:
+            raise Unavailable(
+                "This control plane has no service bus, so no agent can be asked. "
+                "Run `cloudforest serve`."
+            )
+        return self.bus
 
     @asynccontextmanager
     async def open_context(
         self,
         name: str,
-        registration: Registration,
-        bus: AgentBus,
+        registration: Registration | None = None,
         progress: Progress = ignore_progress,
+        *,
+        bus: AgentBus | None = None,
     ) -> AsyncIterator[CycleContext]:
-        """Open the target of a job while the context is open."""
+        """Open the target of a job while the context is open.
+
+        Arguments replace the stored registration and our bus.
+        """
+        registration = registration or await self.require_registration()
+        bus = bus or self.require_bus()
         job, _, _ = get_registered_job(registration, name)
-        target = self.targets.open(registration, job.target)
+        registered = registration.find_target(job.target)
+        assert registered is not None  # noqa: S101 - or the job would be refused
+        target = self.targets.open(registered)
         try:
             yield CycleContext.open(
                 registration,
@@ -123,7 +139,7 @@ class JobRunner:
                 bus=bus,
                 target=target,
                 clock=self.clock,
-                progress=progress,
+                report=progress,
             )
         finally:
             await target.close()
@@ -137,17 +153,25 @@ class JobRunner:
             yield
 
     async def run_cycle(
-        self, name: str, registration: Registration, bus: AgentBus, progress: Progress
+        self,
+        name: str,
+        registration: Registration | None = None,
+        progress: Progress = ignore_progress,
     ) -> Cycle:
         """Run one cycle; record one that cannot start as failed."""
+        registration = registration or await self.require_registration()
+        self.require_bus()
         job, _, _ = get_registered_job(registration, name)
         async with AsyncExitStack() as stack:
             try:
                 context = await stack.enter_async_context(
-                    self.open_context(name, registration, bus, progress)
+                    self.open_context(name, registration, progress)
                 )
             except CloudforestError as error:
-                return await record_failure(
+                cycle = await record_failure(
                     job, registration, error, store=self.store, clock=self.clock
                 )
-            return await run_cycle(context, registration, self.locks)
+            else:
+                cycle = await run_cycle(context, registration, self.locks)
+        self.after_cycle()
+        return cycle

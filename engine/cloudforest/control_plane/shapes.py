@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from msgspec.structs import replace
 
 from cloudforest.hybrid.bootstrap import agent_state
 from cloudforest.model.cycles import Cycle, Watermark
 from cloudforest.model.effects import Effect
-from cloudforest.model.identity import AgentRecord
+from cloudforest.model.identity import AgentRecord, digest_certificate
 from cloudforest.model.jobs import JobHealth, JobState, Quarantine
 from cloudforest.model.registration import Job, Registration
 from cloudforest.model.stages import ExceededBudget
 from cloudforest.plan.plan import GuardObjection, JobImpact
 from cloudforest.provisioning.impact import Impact
 from cloudforest.provisioning.run import CycleContext
-
-
-def digest_certificate(pem: str) -> str:
-    """Return the SHA-256 of the PEM text, which identifies the certificate."""
-    return hashlib.sha256(pem.encode()).hexdigest()
 
 
 def shape_agent(record: AgentRecord, now: datetime) -> dict[str, Any]:
@@ -142,27 +135,24 @@ def shape_cycle(cycle: Cycle) -> dict[str, Any]:
     }
 
 
-def _make_guard(exceeded: ExceededBudget) -> GuardObjection:
+def _make_guard(
+    exceeded: ExceededBudget, *, enabled: bool, follows: bool
+) -> GuardObjection:
+    command = f"cloudforest job allow {exceeded.digest} --until 2h --by NAME"
     return GuardObjection(
         job=exceeded.job,
         guard=exceeded.guard,
         effects=exceeded.effects,
         limit=exceeded.limit,
         total=exceeded.total,
-        allow=f"cloudforest job allow {exceeded.digest} --until 2h --by NAME",
+        follows=follows,
+        allow=command if enabled else "",
     )
 
 
 def make_job_impact(run: CycleContext, evaluated: Impact) -> JobImpact:
     """Return the impact of a job; effects of a disabled job cannot be allowed."""
     pace, enabled = run.profile.requests_per_second, run.job.enabled
-    guards = (
-        *(_make_guard(each) for each in evaluated.exceeded),
-        *(
-            replace(_make_guard(each), follows=True)
-            for each in evaluated.exceeded_later
-        ),
-    )
     return JobImpact(
         job=run.job.name,
         enabled=enabled,
@@ -172,5 +162,12 @@ def make_job_impact(run: CycleContext, evaluated: Impact) -> JobImpact:
         min_seconds=round(evaluated.requests / pace, 1) if pace else 0.0,
         effects=evaluated.outbox_digest,
         breakdown=evaluated.breakdown,
-        guards=tuple(each if enabled else replace(each, allow="") for each in guards),
+        guards=tuple(
+            _make_guard(each, enabled=enabled, follows=follows)
+            for follows, exceeded in (
+                (False, evaluated.exceeded),
+                (True, evaluated.exceeded_later),
+            )
+            for each in exceeded
+        ),
     )

@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from cloudforest.base.clock import Clock
 from cloudforest.base.errors import Misconfigured
 from cloudforest.base.values import Value
+from cloudforest.control_plane.runs import JobRunner
 from cloudforest.hybrid.operators import Operators
 from cloudforest.model.effects import parse_membership_member
 from cloudforest.model.identity import Operator
 from cloudforest.model.jobs import live_key
 from cloudforest.model.ports.store import ProvisioningStore
 from cloudforest.model.stages import Allowance, Stage
-from cloudforest.provisioning.run import JobLocks
 
 SHORT_DIGEST_LENGTH = 12
 """How many characters of a digest are shown."""
@@ -61,25 +60,27 @@ def _make_unknown_stage_error(name: str, stages: list[Stage]) -> Misconfigured:
 
 @dataclass(frozen=True)
 class StageDecisions:
-    store: ProvisioningStore
+    runner: JobRunner
     operators: Operators
-    locks: JobLocks
-    clock: Clock
+
+    @property
+    def _store(self) -> ProvisioningStore:
+        return self.runner.store
 
     async def list_stages(self, job: str | None) -> list[dict[str, Any]]:
-        allowances = await self.store.list_allowances(self.clock())
+        allowances = await self._store.list_allowances(self.runner.clock())
         until = {each.stage: each.until for each in allowances}
         return [
             _shape_stage(each, until.get(each.id))
-            for each in await self.store.list_stages(job)
+            for each in await self._store.list_stages(job)
         ]
 
     async def list_objects(self, name: str, after: str) -> list[dict[str, Any]]:
         """Return a page of the objects of a stage, after a key; [] at the end."""
         stage = await self._find_stage(name)
-        page = await self.store.list_staged_effects(stage.id, after, OBJECTS_PER_PAGE)
+        page = await self._store.list_staged_effects(stage.id, after, OBJECTS_PER_PAGE)
         members = {id_ for each in page for id_ in parse_membership_member(each.key)}
-        dns = await self.store.load_dns(live_key(stage.job), sorted(members))
+        dns = await self._store.load_dns(live_key(stage.job), sorted(members))
         return [
             {
                 "key": each.key,
@@ -97,20 +98,19 @@ class StageDecisions:
         self, name: str, request: AllowRequest, operator: Operator
     ) -> dict[str, Any]:
         """Let the effects of a stage be written by cycles that start before `until`."""
-        now = self.clock()
+        now = self.runner.clock()
         if not request.by.strip():
             raise Misconfigured("Pass `--by NAME` to record who approves.")
         if request.until <= now:
             raise Misconfigured(
                 f'`--until` is in the past: "{request.until.isoformat()}".'
             )
-        stages = await self.store.list_stages()
-        known = not _FULL_DIGEST.fullmatch(name) or any(
-            each.id == name for each in stages
-        )
-        stage = await self._find_stage(name) if known else None
+        # A digest that a plan shows can be allowed before the stage exists.
+        known = {each.id for each in await self._store.list_stages()}
+        unseen = _FULL_DIGEST.fullmatch(name) and name not in known
+        stage = None if unseen else await self._find_stage(name)
         digest = stage.id if stage else name
-        await self.store.save_allowance(
+        await self._store.save_allowance(
             Allowance(
                 stage=digest,
                 job=stage.job if stage else "",
@@ -131,14 +131,14 @@ class StageDecisions:
     async def discard(self, name: str, operator: Operator) -> dict[str, Any]:
         """Drop the effects of a stage; raise Busy while a cycle of its job runs."""
         stage = await self._find_stage(name)
-        with self.locks.hold_job(stage.job):
-            number = await self.store.discard_stage(stage, self.clock())
+        with self.runner.locks.hold_job(stage.job):
+            number = await self._store.discard_stage(stage, self.runner.clock())
         await self.operators.audit(operator, "job discard", stage.id)
         return {"digest": stage.id, "job": stage.job, "effects": number}
 
     async def _find_stage(self, name: str) -> Stage:
         """Return the stage by its digest or the first characters of it."""
-        stages = await self.store.list_stages()
+        stages = await self._store.list_stages()
         name = name.lower()
         found = [each for each in stages if each.id.startswith(name)]
         if not _DIGEST_PREFIX.fullmatch(name) or not found:

@@ -36,11 +36,6 @@ _LOCK_RETRY_SECONDS = 0.1
 """In seconds; a command that looks for a server holds the lock for a moment."""
 
 
-def _make_holder_line() -> str:
-    since = datetime.now().astimezone().isoformat(timespec="seconds")
-    return f"pid {os.getpid()}, since {since}"
-
-
 def _try_lock(lock: IO[str], kind: int) -> bool:
     for _ in range(_LOCK_ATTEMPTS):
         try:
@@ -111,22 +106,19 @@ class StateFolder:
         self.create_folders()
         with (self.path / "lock").open("a+") as lock:
             if not _try_lock(lock, fcntl.LOCK_EX):
+                holder = read_bounded(self.path / "lock").decode().strip()
                 raise Busy(
                     f'Another cloudforest process uses the state folder "{self.path}"'
-                    f"{self._describe_holder(lock.name)}. Wait until it ends, or pass "
-                    "another folder with --state."
+                    f"{holder and f' ({holder})'}. Wait until it ends, or pass another "
+                    "folder with --state."
                 )
             # A killed control plane leaves its file behind.
             (self.path / "serve.json").unlink(missing_ok=True)
             lock.truncate(0)
-            lock.write(_make_holder_line())
+            since = datetime.now().astimezone().isoformat(timespec="seconds")
+            lock.write(f"pid {os.getpid()}, since {since}")
             lock.flush()
             yield
-
-    @staticmethod
-    def _describe_holder(lock: str) -> str:
-        holder = read_bounded(Path(lock)).decode().strip()
-        return f" ({holder})" if holder else ""
 
     @contextlib.contextmanager
     def announce(self, url: str) -> Iterator[None]:

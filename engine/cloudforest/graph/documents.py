@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from cloudforest.base.values import yaml_block, yaml_flow, yaml_key
-from cloudforest.graph.import_rules import ImportedMapping, ImportedRule, find_domain
-from cloudforest.graph.schema import Rule, Schema
+from cloudforest.graph.import_rules import ImportedMapping, ImportedRule
 
 PLACEHOLDER_DOMAIN = "contoso.com"
 
@@ -60,12 +60,11 @@ def _write_mapping(mapping: ImportedMapping) -> Iterator[str]:
         yield "deprovision: {outOfScope: keep, deleted: keep}"
 
 
-def _write_job(
-    rule: ImportedRule, domain: str | None, target: str | None
-) -> Iterator[str]:
+def _write_job(rule: ImportedRule, origin: ImportOrigin) -> Iterator[str]:
+    domain = origin.domain or rule.domain
     if domain is None:
         yield "# The schema does not name the domain. Write it here."
-    named = {"target": target} if target else {}
+    named = {"target": origin.target} if origin.target else {}
     yield from yaml_block(
         {
             "kind": "Job",
@@ -80,15 +79,9 @@ def _write_job(
     yield "enabled: false"
 
 
-def _write_rule(
-    graph_rule: Rule, rule: ImportedRule, origin: ImportOrigin
-) -> Iterator[str]:
-    title = f"Rule {graph_rule.name or graph_rule.id or rule.position + 1}"
-    between = (
-        f"{graph_rule.source_directory_name} to {graph_rule.target_directory_name}"
-    )
+def _write_rule(rule: ImportedRule, origin: ImportOrigin) -> Iterator[str]:
     yield "---" if rule.mappings else ""
-    yield from _write_comments(f"{title}, from {between}")
+    yield from _write_comments(rule.heading)
     yield from _write_comments(*(f"No equivalent: {each}" for each in rule.notes))
     if not rule.mappings:
         return
@@ -97,19 +90,16 @@ def _write_rule(
         yield "---"
         yield from _write_mapping(each)
     yield "---"
-    yield from _write_job(rule, origin.domain or find_domain(graph_rule), origin.target)
+    yield from _write_job(rule, origin)
 
 
-def write_documents(
-    schema: Schema, rules: Iterable[ImportedRule], origin: ImportOrigin
-) -> str:
+def write_documents(rules: Iterable[ImportedRule], origin: ImportOrigin) -> str:
     """Return the documents; parts without an equivalent become comments."""
-    graph_rules = schema.synchronization_rules or ()
-    texts = [_write_rule(graph_rules[each.position], each, origin) for each in rules]
     head = _write_comments(
         f"Imported from {origin.file}, a synchronizationSchema of Microsoft Graph.",
         "Keep that file beside this one: `cloudforest export-schema JOB` writes these",
         "documents into it and leaves the rest of it unchanged. Graph compares text",
         "case-sensitively. Filters here ignore case, as Active Directory does.",
     )
-    return "\n".join([*head, *(line for each in texts for line in each)]) + "\n"
+    lines = chain(head, *(_write_rule(each, origin) for each in rules))
+    return "".join(f"{line}\n" for line in lines)

@@ -11,6 +11,7 @@ from typing import Any
 
 from cloudforest.model.program import Attribute, Call, Constant, Expression, Template
 from cloudforest.program.expressions.syntax import parse_expression
+from cloudforest.program.expressions.trial import write_expression, write_literal
 
 Spelling = Callable[[str], str]
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.;-]*")
@@ -28,8 +29,12 @@ _PARAMETER_KEYS: dict[str, tuple[str, ...]] = {
 """Parameter keys of the functions that appear in Microsoft's samples."""
 
 
-def _constant_text(value: Any) -> str:
+def to_graph_text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _write_graph_literal(value: Any) -> str:
+    return write_literal(to_graph_text(value))
 
 
 def _type_and_name(tree: Expression, spelling: Spelling) -> tuple[str, str]:
@@ -39,7 +44,7 @@ def _type_and_name(tree: Expression, spelling: Spelling) -> tuple[str, str]:
         case Call(function=function):
             return "Function", function
         case Constant(value=value):
-            return "Constant", _constant_text(value)
+            return "Constant", to_graph_text(value)
         case Template(text=text):
             return "Constant", text
 
@@ -64,7 +69,8 @@ def _make_source(
 ) -> dict[str, Any]:
     kind, name = _type_and_name(tree, spelling)
     return {
-        "expression": write_graph_expression(tree, spelling),
+        # Graph quotes numbers too.
+        "expression": write_expression(tree, spelling, _write_graph_literal),
         "name": name,
         "type": kind,
         "parameters": list(_make_parameters(tree, spelling, unknown)),
@@ -73,9 +79,8 @@ def _make_source(
 
 def make_graph_source(text: str, spelling: Spelling) -> tuple[dict[str, Any], set[str]]:
     """Return the source, and the functions whose parameter keys are unknown."""
-    tree = parse_expression(text)
     unknown: set[str] = set()
-    source = _make_source(tree, spell_as_in(text, spelling), unknown)
+    source = _make_source(parse_expression(text), spell_as_in(text, spelling), unknown)
     return {**source, "expression": text}, unknown
 
 
@@ -92,23 +97,3 @@ def spell_as_in(text: str, spelling: Spelling) -> Spelling:
 
 def make_constant_source(value: Any) -> dict[str, Any]:
     return _make_source(Constant(value=value), str, set())
-
-
-def write_graph_expression(tree: Expression, spelling: Spelling = str) -> str:
-    """Return text that `parse_expression` reads as the same tree, except numbers."""
-    match tree:
-        case Attribute(name=name):
-            return f"[{spelling(name)}]"
-        case Call(function=function, arguments=arguments):
-            texts = [
-                "" if each is None else write_graph_expression(each, spelling)
-                for each in arguments
-            ]
-            if function.isalpha():
-                return f"{function}({', '.join(texts)})"
-            return f" {function} ".join(texts)
-        case Constant(value=value):
-            escaped = _constant_text(value).replace("\\", "\\\\").replace('"', '\\"')
-            return f'"{escaped}"'
-        case Template(text=template):
-            return template

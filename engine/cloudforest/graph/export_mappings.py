@@ -9,26 +9,21 @@ from typing import Any
 import msgspec
 
 from cloudforest.base.errors import Refused
+from cloudforest.graph import schema as graph
 from cloudforest.graph.export_expressions import (
     Spelling,
     make_constant_source,
     make_graph_source,
     spell_as_in,
+    to_graph_text,
 )
 from cloudforest.graph.import_attributes import NoEquivalentError, convert_entry
-from cloudforest.graph.import_rules import ImportedMapping
-from cloudforest.graph.schema import (
-    AttributeMapping as Row,
-)
-from cloudforest.graph.schema import (
-    find_scim_path,
-    is_entra_name,
-    to_entra_name,
-)
+from cloudforest.graph.import_rules import ImportedMapping, find_parts
+from cloudforest.graph.schema import find_scim_path, is_entra_name, to_entra_name
 from cloudforest.model.registration import AttributeMapping, Mapping, Scope
 from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.scoping.filter_syntax import parse_filter
-from cloudforest.program.scoping.graph_filter import ClauseGroup, filter_to_graph
+from cloudforest.program.scoping.graph_filter import filter_to_graph
 
 _NEW_ATTRIBUTE_MAPPING: dict[str, Any] = {
     "defaultValue": None,
@@ -50,138 +45,82 @@ _FLOW_TYPES_ALL = "Add, Update, Delete"
 _FLOW_TYPES_KEEPING = "Add, Update"
 
 RawMapping = dict[str, Any]
-
-
-@dataclass
-class ExportWarnings:
-    """What Graph cannot express: sentences, each once."""
-
-    sentences: dict[str, None] = field(default_factory=dict)
-
-    def add(self, sentence: str) -> None:
-        self.sentences[sentence] = None
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.sentences)
-
-
-@dataclass(frozen=True)
-class EntryContext:
-    """What the export of one entry needs; `place` names the entry in messages."""
-
-    place: str
-    spelling: Spelling
-    warnings: ExportWarnings
+"""An object mapping or attribute mapping of Graph, as JSON."""
 
 
 @dataclass(frozen=True)
 class ExportContext:
-    """What the export of a rule needs; `spelling` spells source attributes."""
+    """What the export of a rule needs; `spelling` spells source attributes.
+
+    `warnings` are sentences on what Graph cannot express, each once.
+    """
 
     spelling: Spelling
-    warnings: ExportWarnings
+    warnings: dict[str, None] = field(default_factory=dict)
 
-    def for_entry(self, mapping: Mapping, path: str) -> EntryContext:
-        place = f"{path} of the mapping {mapping.name}"
-        return EntryContext(place, self.spelling, self.warnings)
-
-
-def to_attribute_mapping(entry: dict[str, Any]) -> AttributeMapping:
-    return msgspec.convert(entry, AttributeMapping)
-
-
-def make_attribute_mapping(
-    target: str, entry: AttributeMapping, context: EntryContext
-) -> dict[str, Any]:
-    raw = {**_NEW_ATTRIBUTE_MAPPING, "targetAttributeName": target}
-    return update_attribute_mapping(raw, None, entry, context)
+    def warn(self, sentence: str) -> None:
+        self.warnings[sentence] = None
 
 
 def _source_key(entry: AttributeMapping) -> tuple[Any, ...]:
     return entry.source, repr(entry.constant), entry.template
 
 
-def _to_graph_text(value: Any) -> str | None:
-    if value is None:
-        return None
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def _convert_source(
-    raw: dict[str, Any],
+    raw: RawMapping,
     imported: AttributeMapping | None,
     entry: AttributeMapping,
-    change: EntryContext,
-) -> dict[str, Any]:
+    place: str,
+    context: ExportContext,
+) -> RawMapping:
     if entry.template is not None:
         raise Refused(
-            f"{change.place} is a template, which Graph does not support. Write an "
-            "expression."
+            f"{place} is a template, which Graph does not support. Write an expression."
         )
+    was_default = imported is not None and raw.get("source") is None
     if entry.source is None:
-        was_default = imported is not None and raw.get("source") is None
         if was_default and entry.constant is not None:
-            return {"defaultValue": _to_graph_text(entry.constant)}
+            return {"defaultValue": to_graph_text(entry.constant)}
         return {"source": make_constant_source(entry.constant)}
-    source, unknown = make_graph_source(entry.source, change.spelling)
+    source, unknown = make_graph_source(entry.source, context.spelling)
     for function in sorted(unknown):
-        change.warnings.add(
-            f"{change.place}: the parameter names of {function} in Graph are not "
-            "documented, so they are left out. POST the expression to "
-            "…/schema/parseExpression and take `parsedExpression`."
+        context.warn(
+            f"{place}: the parameter names of {function} in Graph are not documented, "
+            "so they are left out. POST the expression to …/schema/parseExpression and "
+            "take `parsedExpression`."
         )
     # `defaultValue` held the constant; beside a source it would be a default.
-    stale = {"defaultValue": None} if imported and raw.get("source") is None else {}
-    return {**stale, "source": source}
+    return {**({"defaultValue": None} if was_default else {}), "source": source}
 
 
-def _add_warnings(entry: AttributeMapping, change: EntryContext) -> None:
-    if entry.source is not None and entry.when_null == "clear":
-        change.warnings.add(
-            f"{change.place} clears the attribute when its source is empty; Graph "
-            "keeps the old value."
-        )
-    if entry.sensitive:
-        change.warnings.add(f"{change.place} is sensitive; Graph shows it in its logs.")
-
-
-def update_attribute_mapping(
-    raw: dict[str, Any],
+def _update_attribute_mapping(
+    raw: RawMapping,
     imported: AttributeMapping | None,
     entry: AttributeMapping,
-    context: EntryContext,
-) -> dict[str, Any]:
+    place: str,
+    context: ExportContext,
+) -> RawMapping:
     """Return Graph's attribute mapping with what differs from `imported` changed.
 
-    `imported` is what was read of it, None for a new one.
+    `imported` is what was read of it, None for a new one. `place` names the entry in
+    messages.
     """
     changed = dict(raw)
     if imported is None or _source_key(imported) != _source_key(entry):
-        changed |= _convert_source(raw, imported, entry, context)
+        changed |= _convert_source(raw, imported, entry, place, context)
     for name, field_name in _FIELD_BY_KEY.items():
         value = getattr(entry, field_name)
         if imported is None or getattr(imported, field_name) != value:
-            changed[name] = _to_graph_text(value) if name == "defaultValue" else value
-    _add_warnings(entry, context)
+            is_text = name == "defaultValue" and value is not None
+            changed[name] = to_graph_text(value) if is_text else value
+    if entry.source is not None and entry.when_null == "clear":
+        context.warn(
+            f"{place} clears the attribute when its source is empty; Graph keeps the "
+            "old value."
+        )
+    if entry.sensitive:
+        context.warn(f"{place} is sensitive; Graph shows it in its logs.")
     return changed
-
-
-def _is_same_filter(imported: str | None, text: str | None) -> bool:
-    if imported is None or text is None:
-        return imported == text
-    return parse_filter(imported) == parse_filter(text)
-
-
-def _make_group(number: int, group: ClauseGroup) -> dict[str, Any]:
-    clauses = [
-        {
-            "operatorName": each.operator,
-            "sourceOperandName": each.attribute,
-            "targetOperand": {"values": list(each.values)},
-        }
-        for each in group
-    ]
-    return {"name": f"Group {number}", "clauses": clauses}
 
 
 def _make_groups(text: str, spelling: Spelling) -> list[dict[str, Any]]:
@@ -189,38 +128,49 @@ def _make_groups(text: str, spelling: Spelling) -> list[dict[str, Any]]:
         groups = filter_to_graph(parse_filter(text), spell_as_in(text, spelling))
     except SyntaxFault as fault:
         raise Refused(f"Graph cannot express the filter {text}: {fault}") from fault
-    return [_make_group(number, each) for number, each in enumerate(groups, 1)]
+    return [
+        {
+            "name": f"Group {number}",
+            "clauses": [
+                {
+                    "operatorName": each.operator,
+                    "sourceOperandName": each.attribute,
+                    "targetOperand": {"values": list(each.values)},
+                }
+                for each in group
+            ],
+        }
+        for number, group in enumerate(groups, 1)
+    ]
 
 
-def update_filter(
-    raw: dict[str, Any] | None,
-    imported: str | None,
-    text: str | None,
-    spelling: Spelling,
-) -> dict[str, Any] | None:
-    """Return Graph's scope with the filter's groups; unchanged where both agree.
+def _update_filter(
+    raw: RawMapping, imported: str | None, text: str | None, spelling: Spelling
+) -> None:
+    """Write the filter into the object mapping, unless it equals the imported one.
 
     `imported` is the filter that was read of the scope: None for none, or for one
     without equivalent, which stays until a filter replaces it.
     """
-    if _is_same_filter(imported, text):
-        return raw
-    groups = [] if text is None else _make_groups(text, spelling)
-    return {**(_NEW_FILTER if raw is None else raw), "groups": groups}
+    parsed = [each and parse_filter(each) for each in (imported, text)]
+    if parsed[0] != parsed[1]:
+        groups = [] if text is None else _make_groups(text, spelling)
+        previous = raw.get("scope")
+        raw["scope"] = {
+            **(_NEW_FILTER if previous is None else previous),
+            "groups": groups,
+        }
 
 
 def _update_flow_types(
-    raw: RawMapping,
-    imported: ImportedMapping,
-    mapping: Mapping,
-    warnings: ExportWarnings,
+    raw: RawMapping, imported: ImportedMapping, mapping: Mapping, context: ExportContext
 ) -> None:
     actions = {mapping.deprovision.out_of_scope, mapping.deprovision.deleted}
     keeps = actions == {"keep"}
     if keeps != imported.keeps_leavers:
         raw["flowTypes"] = _FLOW_TYPES_KEEPING if keeps else _FLOW_TYPES_ALL
     if "keep" in actions and not keeps:
-        warnings.add(
+        context.warn(
             f"The mapping {mapping.name} keeps some leavers; Graph keeps all of them "
             "or none."
         )
@@ -228,7 +178,7 @@ def _update_flow_types(
 
 def _is_convertible(raw: RawMapping, resource: str) -> bool:
     try:
-        convert_entry(msgspec.convert(raw, Row), resource)
+        convert_entry(msgspec.convert(raw, graph.AttributeMapping), resource)
     except NoEquivalentError:
         return False
     return True
@@ -239,31 +189,18 @@ def _is_superseded(
 ) -> bool:
     """Tell whether an unconvertible mapping would now be imported as an entry.
 
-    It may follow a removed one with the same target, or fit the new resource type.
+    It may follow a removed one with the same target, be the whole of removed parts, or
+    fit the new resource type.
     """
     path = find_scim_path(raw.get("targetAttributeName") or "")
     if path is None or path in mapping.attribute_mappings:
         return False
     if path in imported.entries:
         return True
+    if find_parts(path, imported.entries):
+        return not find_parts(path, mapping.attribute_mappings)
     renamed = mapping.target_object_name != imported.target
     return renamed and _is_convertible(raw, mapping.target_object_name)
-
-
-def _replace_unconvertible(
-    raw: RawMapping,
-    remaining: dict[str, AttributeMapping],
-    imported: ImportedMapping,
-    mapping: Mapping,
-    context: ExportContext,
-) -> RawMapping:
-    """Return a mapping without equivalent, or the entry that replaces it."""
-    path = find_scim_path(raw.get("targetAttributeName") or "")
-    if path is None or path in imported.entries or path not in remaining:
-        return raw
-    return update_attribute_mapping(
-        raw, None, remaining.pop(path), context.for_entry(mapping, path)
-    )
 
 
 def _update_attribute_mappings(
@@ -278,22 +215,30 @@ def _update_attribute_mappings(
     """
     remaining = dict(mapping.attribute_mappings)
     at = {position: path for path, (position, _) in imported.entries.items()}
+
+    def update(
+        row: RawMapping, previous: AttributeMapping | None, path: str
+    ) -> RawMapping:
+        place = f"{path} of the mapping {mapping.name}"
+        entry = remaining.pop(path)
+        return _update_attribute_mapping(row, previous, entry, place, context)
+
     for position, row in enumerate(raw_mappings):
-        path = at.get(position)
-        if path is None:
-            if not _is_superseded(row, imported, mapping):
-                yield _replace_unconvertible(row, remaining, imported, mapping, context)
-        elif (entry := remaining.pop(path, None)) is not None:
-            previous = to_attribute_mapping(imported.entries[path][1])
-            yield update_attribute_mapping(
-                row, previous, entry, context.for_entry(mapping, path)
-            )
+        if (path := at.get(position)) is not None:
+            if path in remaining:
+                entry = imported.entries[path][1]
+                yield update(row, msgspec.convert(entry, AttributeMapping), path)
+        elif not _is_superseded(row, imported, mapping):
+            path = find_scim_path(row.get("targetAttributeName") or "")
+            replaced = path in remaining and path not in imported.entries
+            yield update(row, None, path) if path and replaced else row
     has_entra_names = any(
         is_entra_name(row.get("targetAttributeName") or "") for row in raw_mappings
     )
-    for path, entry in sorted(remaining.items()):
+    for path in sorted(remaining):
         target = to_entra_name(path) if has_entra_names else path
-        yield make_attribute_mapping(target, entry, context.for_entry(mapping, path))
+        row = {**_NEW_ATTRIBUTE_MAPPING, "targetAttributeName": target}
+        yield update(row, None, path)
 
 
 def update_object_mapping(
@@ -306,11 +251,8 @@ def update_object_mapping(
     if mapping.target_object_name != imported.target:
         raw["targetObjectName"] = mapping.target_object_name
     text = scope.filters.get(imported.kind)
-    previous = raw.get("scope")
-    changed = update_filter(previous, imported.filter, text, context.spelling)
-    if changed is not previous:
-        raw["scope"] = changed
-    _update_flow_types(raw, imported, mapping, context.warnings)
+    _update_filter(raw, imported.filter, text, context.spelling)
+    _update_flow_types(raw, imported, mapping, context)
     rows = raw.get("attributeMappings") or []
     raw["attributeMappings"] = list(
         _update_attribute_mappings(rows, imported, mapping, context)

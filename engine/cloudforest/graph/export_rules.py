@@ -15,7 +15,6 @@ from cloudforest.base.errors import Refused
 from cloudforest.graph.export_expressions import Spelling
 from cloudforest.graph.export_mappings import (
     ExportContext,
-    ExportWarnings,
     make_object_mapping,
     update_object_mapping,
 )
@@ -58,30 +57,20 @@ def _make_spelling(schema: Schema) -> Spelling:
     return lambda name: known.get(name.lower(), name)
 
 
-def _disable_mappings(mappings: Iterable[dict[str, Any]], kind: str) -> None:
-    """Disable all mappings of a type: a second one would replace the first."""
-    for each in mappings:
-        if (each.get("sourceObjectName") or "").lower() == kind:
-            each["enabled"] = False
-
-
-def _has_same_names(names: Iterable[str], imported: Iterable[str]) -> bool:
-    return sorted(names) == sorted(imported)
-
-
 def _update_scope(raw: dict[str, Any], rule: ImportedRule, scope: Scope) -> None:
-    units, previous = scope.organizational_units, rule.scope["organizationalUnits"]
-    listed = [] if units == "all" else [each for each in units if isinstance(each, str)]
-    if scope.excepted or len(listed) < len([] if units == "all" else units):
+    written, previous = scope.organizational_units, rule.scope["organizationalUnits"]
+    units = () if isinstance(written, str) else written
+    listed = [each for each in units if isinstance(each, str)]
+    if scope.excepted or len(listed) < len(units):
         raise Refused(
             f"The scope {scope.name} has `oneLevel` or `except`, but a rule of Graph "
             "only takes whole subtrees. Name these instead."
         )
-    units_differ = not _has_same_names(listed, [] if previous == "all" else previous)
+    units_differ = sorted(listed) != sorted([] if previous == "all" else previous)
     if units_differ:
         inner = raw.get("containerFilter") or {}
         raw["containerFilter"] = {**inner, "includedContainers": listed}
-    groups_differ = not _has_same_names(scope.groups, rule.scope.get("groups", ()))
+    groups_differ = sorted(scope.groups) != sorted(rule.scope.get("groups", ()))
     if groups_differ:
         inner = raw.get("groupFilter") or {}
         raw["groupFilter"] = {**inner, "includedGroups": list(scope.groups)}
@@ -114,7 +103,10 @@ def _update_rule(
     for before in rule.mappings:
         mapping = remaining.pop(before.kind, None)
         if mapping is None:
-            _disable_mappings(raw["objectMappings"], before.kind)
+            # All of this type: a second one would replace the first.
+            for each in raw["objectMappings"]:
+                if (each.get("sourceObjectName") or "").lower() == before.kind:
+                    each["enabled"] = False
         else:
             previous = raw["objectMappings"][before.position]
             update_object_mapping(previous, before, mapping, scope, context)
@@ -136,37 +128,21 @@ def export_jobs(
     `name` is the name that it was imported under. Raises Refused for what Graph cannot
     express.
     """
-    schema, typed, warnings = copy.deepcopy(base), to_schema(base), ExportWarnings()
+    schema, typed = copy.deepcopy(base), to_schema(base)
+    context = ExportContext(_make_spelling(typed))
     for rule in import_rules(typed, name):
         job = registration.find_job(rule.job)
         if job is not None:
             raw = schema["synchronizationRules"][rule.position]
-            _update_rule(
-                raw,
-                rule,
-                registration,
-                ExportContext(_make_spelling(typed), warnings),
-                job,
-            )
+            _update_rule(raw, rule, registration, context, job)
         elif rule.mappings:
-            warnings.add(f"The tree has no job {rule.job}, so its rule is unchanged.")
-    return ExportedSchema(schema, tuple(warnings))
+            context.warn(f"The tree has no job {rule.job}, so its rule is unchanged.")
+    return ExportedSchema(schema, tuple(context.warnings))
 
 
-def _make_directory(
-    name: str, objects: Iterable[tuple[str, Iterable[str]]]
-) -> dict[str, Any]:
-    return {
-        "name": name,
-        "objects": [
-            {
-                "name": each,
-                "metadata": [],
-                "attributes": [{**_NEW_ATTRIBUTE, "name": one} for one in attributes],
-            }
-            for each, attributes in objects
-        ],
-    }
+def _make_object(name: str, attributes: Iterable[str]) -> dict[str, Any]:
+    made = [{**_NEW_ATTRIBUTE, "name": each} for each in attributes]
+    return {"name": name, "metadata": [], "attributes": made}
 
 
 def make_skeleton(job: Job, program: JobProgram) -> dict[str, Any]:
@@ -174,13 +150,15 @@ def make_skeleton(job: Job, program: JobProgram) -> dict[str, Any]:
 
     Ids are left out, as only the service knows which ones it recognises.
     """
-    mappings = program.mappings
-    sources = [(each.source, each.reads) for each in mappings]
-    targets = [(each.target, (r.target for r in each.rules)) for each in mappings]
+    sources = [_make_object(each.source, each.reads) for each in program.mappings]
+    targets = [
+        _make_object(each.target, (rule.target for rule in each.rules))
+        for each in program.mappings
+    ]
     return {
         "directories": [
-            _make_directory(SOURCE_DIRECTORY, sources),
-            _make_directory(job.target, targets),
+            {"name": SOURCE_DIRECTORY, "objects": sources},
+            {"name": job.target, "objects": targets},
         ],
         "synchronizationRules": [
             {

@@ -6,18 +6,19 @@ What Graph allows and the language refuses has no equivalent.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, get_args
 
 from cloudforest.graph.schema import AttributeMapping, Source, find_scim_path
 from cloudforest.model.program import Constant, Expression, FlowBehavior, FlowType
-from cloudforest.program.attributes_read import find_expression_attributes
 from cloudforest.program.expressions.analysis import (
     DEFAULT_DOMAIN,
     SELECT_UNIQUE_VALUE,
+    find_expression_attributes,
     find_impure_functions,
     uses_function,
 )
 from cloudforest.program.expressions.syntax import parse_expression
+from cloudforest.program.expressions.trial import write_literal
 from cloudforest.program.faults import SyntaxFault, ValueFault
 from cloudforest.program.forbidden import is_attribute_name, is_forbidden
 from cloudforest.program.mapping.types import (
@@ -31,16 +32,12 @@ from cloudforest.program.mapping.types import (
 from cloudforest.program.scim.path import ScimPath, parse_path
 from cloudforest.program.scim.schema import find_path_mistake
 
-FLOW_TYPES: tuple[FlowType, ...] = (
-    "Always",
-    "ObjectAddOnly",
-    "MultiValueAddOnly",
-    "ValueAddOnly",
-    "AttributeAddOnly",
-)
-FLOW_BEHAVIORS: tuple[FlowBehavior, ...] = ("FlowWhenChanged", "FlowAlways")
-_FLOW_TYPE_BY_NAME = {each.lower(): each for each in FLOW_TYPES}
-_BEHAVIOR_BY_NAME = {each.lower(): each for each in FLOW_BEHAVIORS}
+_FLOW_TYPE_BY_NAME: dict[str, FlowType] = {
+    each.lower(): each for each in get_args(FlowType)
+}
+_BEHAVIOR_BY_NAME: dict[str, FlowBehavior] = {
+    each.lower(): each for each in get_args(FlowBehavior)
+}
 MAX_MATCHING_PRIORITY = 1_000_000_000
 
 
@@ -48,54 +45,33 @@ class NoEquivalentError(Exception):
     """A part of Graph has no equivalent; the message is the reason, without a dot."""
 
 
-def require_target(path: ScimPath, resource: str) -> None:
-    match find_path_mistake(path, resource):
-        case "foreign":
-            raise NoEquivalentError(f"{path} is an attribute of User resources")
-        case "unknown":
-            raise NoEquivalentError(f"{resource} resources of SCIM have no {path}")
-        case "immutable":
-            raise NoEquivalentError(f"the target sets {path} itself")
-        case "part":
-            raise NoEquivalentError(f"SCIM has no sub-attribute {path}")
-        case None:
-            return
-
-
-def require_flow(path: ScimPath, flow: FlowType) -> None:
-    if str(path) == "members" and flow not in MEMBER_FLOW_TYPES:
-        raise NoEquivalentError(
-            f"members cannot flow as {flow}, as each is added separately"
-        )
-
-
-def require_values(path: ScimPath, entry: dict[str, Any]) -> None:
-    try:
-        convert_value(str(path), entry.get("defaultValue"))
-        convert_value(str(path), entry.get("constant"))
-    except (SyntaxFault, ValueFault) as fault:
-        raise NoEquivalentError(f"its value does not fit {path}") from fault
+def _require_target(path: ScimPath, resource: str) -> None:
+    reasons = {
+        "foreign": f"{path} is an attribute of User resources",
+        "unknown": f"{resource} resources of SCIM have no {path}",
+        "immutable": f"the target sets {path} itself",
+        "part": f"SCIM has no sub-attribute {path}",
+    }
+    if (mistake := find_path_mistake(path, resource)) is not None:
+        raise NoEquivalentError(reasons[mistake])
 
 
 def _require_stable_value(expression: Expression, entry: dict[str, Any]) -> None:
     flow = entry.get("flowType", "Always")
     unique = uses_function(expression, SELECT_UNIQUE_VALUE)
-    names = find_impure_functions(expression) or (
-        (SELECT_UNIQUE_VALUE,) if unique else ()
-    )
-    if not names:
-        return
-    if entry.get("matchingPriority"):
+    names = [*find_impure_functions(expression), *[SELECT_UNIQUE_VALUE] * unique]
+    if names and entry.get("matchingPriority"):
         raise NoEquivalentError(
             f"{names[0]} gives a new value each time, so it cannot be used to match"
         )
-    if flow not in WRITE_ONCE_FLOW_TYPES or (unique and flow != "ObjectAddOnly"):
+    allowed = ("ObjectAddOnly",) if unique else WRITE_ONCE_FLOW_TYPES
+    if names and flow not in allowed:
         raise NoEquivalentError(
             f"{names[0]} gives a new value each time, but it flows as {flow}"
         )
 
 
-def require_expression(
+def _require_expression(
     path: ScimPath, expression: Expression, resource: str, entry: dict[str, Any]
 ) -> None:
     """Refuse values that do not fit the target or differ in every cycle."""
@@ -127,14 +103,16 @@ def require_readable(names: Iterable[str]) -> None:
 def _convert_flow(mapping: AttributeMapping, path: ScimPath) -> dict[str, Any]:
     """Return the flow options that differ from the defaults."""
     flow = _FLOW_TYPE_BY_NAME.get((mapping.flow_type or "Always").lower())
-    behavior = _BEHAVIOR_BY_NAME.get(
-        (mapping.flow_behavior or "FlowWhenChanged").lower()
-    )
+    written = mapping.flow_behavior or "FlowWhenChanged"
+    behavior = _BEHAVIOR_BY_NAME.get(written.lower())
     if flow is None:
         raise NoEquivalentError(f"the flow type {mapping.flow_type} is unknown")
     if behavior is None:
         raise NoEquivalentError(f"the flow behavior {mapping.flow_behavior} is unknown")
-    require_flow(path, flow)
+    if str(path) == "members" and flow not in MEMBER_FLOW_TYPES:
+        raise NoEquivalentError(
+            f"members cannot flow as {flow}, as each is added separately"
+        )
     found: dict[str, Any] = {}
     if flow != "Always":
         found["flowType"] = flow
@@ -153,8 +131,7 @@ def _source_text(source: Source) -> str:
         case "attribute" if source.name:
             return f"[{source.name}]"
         case "constant" if source.name is not None:
-            escaped = source.name.replace("\\", "\\\\").replace('"', '\\"')
-            return f'"{escaped}"'
+            return write_literal(source.name)
         case _:
             raise NoEquivalentError("its source has no expression")
 
@@ -195,16 +172,19 @@ def convert_entry(
     if name is None:
         raise NoEquivalentError("it has no SCIM attribute")
     path = parse_path(name)
-    require_target(path, resource)
+    _require_target(path, resource)
     expression = _parse_source(mapping)
     entry = _convert_source(mapping, expression) | _convert_flow(mapping, path)
-    if 0 < (
-        mapping.matching_priority or 0
-    ) <= MAX_MATCHING_PRIORITY and not find_unmatchable_reason(path):
-        entry["matchingPriority"] = mapping.matching_priority
+    priority = mapping.matching_priority or 0
+    if 0 < priority <= MAX_MATCHING_PRIORITY and not find_unmatchable_reason(path):
+        entry["matchingPriority"] = priority
     if expression is not None and mapping.default_value:
         entry["defaultValue"] = mapping.default_value
-    require_values(path, entry)
+    try:
+        convert_value(name, entry.get("defaultValue"))
+        convert_value(name, entry.get("constant"))
+    except (SyntaxFault, ValueFault) as fault:
+        raise NoEquivalentError(f"its value does not fit {path}") from fault
     if "source" in entry and expression is not None:
-        require_expression(path, expression, resource, entry)
+        _require_expression(path, expression, resource, entry)
     return name, entry

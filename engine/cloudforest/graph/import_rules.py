@@ -7,8 +7,9 @@ change back to its place.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from cloudforest.graph.import_attributes import (
@@ -24,31 +25,23 @@ from cloudforest.graph.schema import (
     Rule,
     Schema,
 )
-from cloudforest.program.attributes_read import find_filter_attributes
 from cloudforest.program.faults import SyntaxFault
 from cloudforest.program.mapping.types import find_unmatchable_reason
 from cloudforest.program.scim.path import parse_path
 from cloudforest.program.scoping.dn import parse_dn, parse_dn_or_none
-from cloudforest.program.scoping.filter_mistakes import find_filter_mistakes
-from cloudforest.program.scoping.filter_syntax import parse_filter
+from cloudforest.program.scoping.filter_syntax import find_filter_mistakes, parse_filter
 from cloudforest.program.scoping.graph_filter import (
     ClauseGroup,
     GraphClause,
     filter_from_graph,
 )
-from cloudforest.program.scoping.predicates import write_filter
+from cloudforest.program.scoping.predicates import find_filter_attributes, write_filter
 
+Entry = dict[str, Any]
+"""An entry of `attributeMappings`."""
 AD_NAME = "Active Directory"
 SOURCE_KINDS = ("user", "group", "contact")
 _RESOURCE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*")
-
-
-class NoFilterError(Exception):
-    """A filter of Graph has no equivalent; `reasons` have no final dot."""
-
-    def __init__(self, reasons: tuple[str, ...]) -> None:
-        super().__init__("; ".join(reasons))
-        self.reasons = reasons
 
 
 @dataclass(frozen=True)
@@ -62,7 +55,7 @@ class ImportedMapping:
     name: str
     kind: str
     target: str
-    entries: dict[str, tuple[int, dict[str, Any]]]
+    entries: dict[str, tuple[int, Entry]]
     filter: str | None
     keeps_leavers: bool
     missing_filter_reasons: tuple[str, ...] = ()
@@ -71,75 +64,58 @@ class ImportedMapping:
 
 @dataclass(frozen=True)
 class ImportedRule:
-    """A rule of Graph; `scope` has `organizationalUnits` and perhaps `groups`."""
+    """A rule of Graph; `scope` has `organizationalUnits` and perhaps `groups`.
+
+    `heading` names the rule and its directories. `domain` is that of its first
+    distinguished name.
+    """
 
     position: int
+    heading: str
+    domain: str | None
     job: str
     scope: dict[str, Any]
     mappings: tuple[ImportedMapping, ...]
     notes: tuple[str, ...] = ()
 
 
-@dataclass
-class _Notes:
-    lines: list[str] = field(default_factory=list)
+def _list_dns(rule: Rule) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names of organizational units and of groups, as written."""
+    units, groups = rule.container_filter, rule.group_filter
+    return (
+        (units.included_containers or ()) if units else (),
+        (groups.included_groups or ()) if groups else (),
+    )
 
-    def add(self, subject: str, reason: str) -> None:
-        self.lines.append(f"{subject}: {reason}")
 
-
-def select_readable_dns(texts: Iterable[str] | None) -> list[str]:
+def _select_readable(texts: Iterable[str]) -> list[str]:
     """Return the valid distinguished names, each once."""
-    return [
-        each for each in dict.fromkeys(texts or ()) if each and parse_dn_or_none(each)
-    ]
+    return [each for each in dict.fromkeys(texts) if each and parse_dn_or_none(each)]
 
 
-def list_containers(rule: Rule) -> tuple[str, ...]:
-    containers = rule.container_filter
-    return (containers.included_containers or ()) if containers else ()
-
-
-def list_groups(rule: Rule) -> tuple[str, ...]:
-    return (rule.group_filter.included_groups or ()) if rule.group_filter else ()
-
-
-def make_scope_fields(rule: Rule) -> dict[str, Any]:
+def _make_scope_fields(rule: Rule) -> dict[str, Any]:
     """Return `organizationalUnits` and `groups` of the scope."""
-    units = select_readable_dns(list_containers(rule))
-    groups = select_readable_dns(list_groups(rule))
-    fields: dict[str, Any] = {"organizationalUnits": units or "all"}
-    return fields | ({"groups": groups} if groups else {})
-
-
-def find_unreadable_dns(rule: Rule) -> Iterator[str]:
-    """Yield the names in a rule that are not distinguished names."""
-    for written in (list_containers(rule), list_groups(rule)):
-        yield from (
-            each for each in written if each not in select_readable_dns(written)
-        )
+    units, groups = map(_select_readable, _list_dns(rule))
+    return {
+        "organizationalUnits": units or "all",
+        **({"groups": groups} if groups else {}),
+    }
 
 
 def _convert_groups(groups: Sequence[ClauseGroup]) -> str | None:
-    tree = filter_from_graph(groups)
-    if tree is None:
-        return None
-    text = write_filter(tree)
-    mistake = next(find_filter_mistakes(text), None)
-    if mistake is not None:
-        raise NoEquivalentError(mistake.message.rstrip("."))
-    require_readable(find_filter_attributes(parse_filter(text)))
-    return text
-
-
-def _find_obstacle(groups: Sequence[ClauseGroup]) -> str | None:
+    """Return the filter, or None for an empty one; raises NoEquivalentError."""
     try:
-        _convert_groups(groups)
+        tree = filter_from_graph(groups)
+        if tree is None:
+            return None
+        text = write_filter(tree)
+        mistake = next(find_filter_mistakes(text), None)
+        if mistake is not None:
+            raise NoEquivalentError(mistake.message.rstrip("."))
+        require_readable(find_filter_attributes(parse_filter(text)))
     except SyntaxFault as fault:
-        return fault.message.rstrip(".")
-    except NoEquivalentError as error:
-        return str(error)
-    return None
+        raise NoEquivalentError(fault.message.rstrip(".")) from fault
+    return text
 
 
 def _make_clause(written: Clause) -> GraphClause:
@@ -151,20 +127,28 @@ def _make_clause(written: Clause) -> GraphClause:
     )
 
 
-def convert_filter(scope: Filter | None) -> str | None:
-    """Return the filter of an object mapping, or None; raises NoFilterError."""
-    written = (scope.groups if scope else None) or ()
-    groups = [tuple(map(_make_clause, each.clauses or ())) for each in written]
+def convert_filter(scope: Filter) -> tuple[str | None, tuple[str, ...]]:
+    """Return the filter of an object mapping, and why it has no equivalent.
+
+    Without a filter, both are empty. The reasons have no final dot.
+    """
+    groups = [
+        tuple(map(_make_clause, each.clauses or ())) for each in scope.groups or ()
+    ]
     single: list[Sequence[ClauseGroup]] = [[(one,)] for each in groups for one in each]
-    obstacles = filter(None, map(_find_obstacle, [*single, groups]))
-    if reasons := tuple(dict.fromkeys(obstacles)):
-        raise NoFilterError(reasons)
-    return _convert_groups(groups)
+    reasons: dict[str, None] = {}
+    text = None
+    for each in (*single, groups):
+        try:
+            text = _convert_groups(each)
+        except NoEquivalentError as error:
+            reasons[str(error)] = None
+    return (None if reasons else text), tuple(reasons)
 
 
-def find_domain(rule: Rule) -> str | None:
+def _find_domain(rule: Rule) -> str | None:
     """Return the domain of the first distinguished name in a rule."""
-    for each in select_readable_dns((*list_containers(rule), *list_groups(rule))):
+    for each in _select_readable(chain(*_list_dns(rule))):
         parts = [part for part in parse_dn(each) if part.startswith("dc=")]
         if parts:
             return ".".join(part.removeprefix("dc=") for part in parts)
@@ -177,7 +161,9 @@ def _resource_type(mapping: ObjectMapping) -> str:
     return name.rpartition(":")[2] if name.lower().startswith("urn:") else name
 
 
-def _require_importable(mapping: ObjectMapping, kind: str, seen: set[str]) -> None:
+def _require_importable(
+    mapping: ObjectMapping, kind: str, seen: Container[str]
+) -> None:
     if kind == "inetorgperson":
         raise NoEquivalentError(
             "inetOrgPerson objects are read and mapped as user objects"
@@ -194,57 +180,55 @@ def _require_importable(mapping: ObjectMapping, kind: str, seen: set[str]) -> No
         raise NoEquivalentError("a mapping must both create and update")
 
 
-def _import_filter(
-    scope: Filter | None, notes: _Notes
-) -> tuple[str | None, tuple[str, ...]]:
-    """Return the filter, and the reasons why Graph's filter has no equivalent."""
-    if scope is not None and scope.input_filter_groups:
-        notes.add(
-            "inputFilterGroups",
-            "objects that leave a filter are always deprovisioned here",
-        )
-    if scope is not None and scope.category_filter_groups:
-        notes.add("categoryFilterGroups", "it is experimental and has no equivalent")
-    try:
-        return convert_filter(scope), ()
-    except NoFilterError as error:
-        return None, error.reasons
-
-
 def _note_dropped_options(
-    path: str, mapping: AttributeMapping, entry: dict[str, Any], notes: _Notes
-) -> None:
+    path: str, mapping: AttributeMapping, entry: Entry
+) -> Iterator[str]:
     missing = entry.get("exportMissingReferences")
     if mapping.export_missing_references and not missing:
-        notes.add(f"{path} exportMissingReferences", "it is not a single reference")
+        yield f"{path} exportMissingReferences: it is not a single reference"
     why = find_unmatchable_reason(parse_path(path))
     if why and (mapping.matching_priority or 0) > 0:
-        notes.add(
-            f"{path} matchingPriority", f"it {why}, so it cannot be used to match"
-        )
+        yield f"{path} matchingPriority: it {why}, so it cannot be used to match"
+
+
+def find_parts(whole: str, paths: Iterable[str]) -> list[str]:
+    """Return the paths that are a part of `whole`, such as `emails[...].value`.
+
+    `manager` has none: to write it as a whole writes the reference only.
+    """
+    parsed = parse_path(whole)
+    if parsed.is_manager:
+        return []
+    return [each for each in paths if parse_path(each).attribute_path == whole != each]
 
 
 def _import_entries(
-    mapping: ObjectMapping, notes: _Notes
-) -> dict[str, tuple[int, dict[str, Any]]]:
-    entries: dict[str, tuple[int, dict[str, Any]]] = {}
+    mapping: ObjectMapping, notes: list[str]
+) -> dict[str, tuple[int, Entry]]:
+    entries: dict[str, tuple[int, Entry]] = {}
     for index, each in enumerate(mapping.attribute_mappings or ()):
+        name = each.target_attribute_name or "no target"
         try:
             path, entry = convert_entry(each, _resource_type(mapping))
-            if path in entries:
-                raise NoEquivalentError(f"{path} is already mapped")  # noqa: TRY301
         except NoEquivalentError as error:
-            notes.add(each.target_attribute_name or "no target", str(error))
+            notes.append(f"{name}: {error}")
+            continue
+        if path in entries:
+            notes.append(f"{name}: {path} is already mapped")
             continue
         entries[path] = (index, entry)
-        _note_dropped_options(path, each, entry, notes)
+        notes.extend(_note_dropped_options(path, each, entry))
+    for path in list(entries):
+        if parts := find_parts(path, entries):
+            del entries[path]
+            notes.append(f"{path}: its part {parts[0]} is mapped too")
     return entries
 
 
 def _import_mapping(
     position: int, mapping: ObjectMapping, name: str
 ) -> ImportedMapping:
-    notes = _Notes()
+    notes: list[str] = []
     entries = _import_entries(mapping, notes)
     if not entries:
         raise NoEquivalentError("none of its attribute mappings has an equivalent")
@@ -252,7 +236,13 @@ def _import_mapping(
         raise NoEquivalentError(
             "it has no matching attribute, so it would duplicate people"
         )
-    text, reasons = _import_filter(mapping.scope, notes)
+    scope = mapping.scope or Filter()
+    if scope.input_filter_groups:
+        why = "objects that leave a filter are always deprovisioned here"
+        notes.append(f"inputFilterGroups: {why}")
+    if scope.category_filter_groups:
+        notes.append("categoryFilterGroups: it is experimental and has no equivalent")
+    text, reasons = convert_filter(scope)
     return ImportedMapping(
         position=position,
         name=name,
@@ -262,50 +252,48 @@ def _import_mapping(
         filter=text,
         keeps_leavers="delete" not in parse_flow_types(mapping.flow_types),
         missing_filter_reasons=reasons,
-        notes=tuple(notes.lines),
+        notes=tuple(notes),
     )
 
 
-def _import_mappings(rule: Rule, job: str, notes: _Notes) -> Iterator[ImportedMapping]:
-    seen: set[str] = set()
-    for position, each in enumerate(rule.object_mappings or ()):
-        kind = (each.source_object_name or "").lower()
-        subject = f"object mapping {each.name or position}"
-        try:
-            _require_importable(each, kind, seen)
-            found = _import_mapping(position, each, f"{job}-{kind}")
-        except NoEquivalentError as error:
-            notes.add(subject, str(error))
-            continue
-        seen.add(kind)
-        yield found
-
-
 def _import_rule(position: int, rule: Rule, job: str) -> ImportedRule:
-    notes = _Notes()
-    for each in find_unreadable_dns(rule):
-        notes.add(each or "an empty name", "is not a distinguished name")
-    if (rule.source_directory_name or AD_NAME).lower() != AD_NAME.lower():
-        notes.add(
-            rule.source_directory_name or "",
-            "write the attribute names of Active Directory",
-        )
+    notes = [
+        f"{each or 'an empty name'}: is not a distinguished name"
+        for written in _list_dns(rule)
+        for each in written
+        if each not in _select_readable(written)
+    ]
+    directory = rule.source_directory_name or AD_NAME
+    if directory.lower() != AD_NAME.lower():
+        notes.append(f"{directory}: write the attribute names of Active Directory")
     if rule.editable is False:
-        notes.add("editable: false", "Graph refuses changes to this rule")
-    mappings = tuple(_import_mappings(rule, job, notes))
+        notes.append("editable: false: Graph refuses changes to this rule")
+    found: dict[str, ImportedMapping] = {}
+    for index, each in enumerate(rule.object_mappings or ()):
+        kind = (each.source_object_name or "").lower()
+        try:
+            _require_importable(each, kind, found)
+            found[kind] = _import_mapping(index, each, f"{job}-{kind}")
+        except NoEquivalentError as error:
+            notes.append(f"object mapping {each.name or index}: {error}")
+    title = f"Rule {rule.name or rule.id or position + 1}"
+    between = f"from {rule.source_directory_name} to {rule.target_directory_name}"
     return ImportedRule(
-        position, job, make_scope_fields(rule), mappings, tuple(notes.lines)
+        position=position,
+        heading=f"{title}, {between}",
+        domain=_find_domain(rule),
+        job=job,
+        scope=_make_scope_fields(rule),
+        mappings=tuple(found.values()),
+        notes=tuple(notes),
     )
 
 
 def import_rules(schema: Schema, name: str) -> tuple[ImportedRule, ...]:
     """Return every rule; the first job is called `name`, the second `name`-2."""
-    rules = enumerate(schema.synchronization_rules or ())
     return tuple(
-        _import_rule(
-            position, rule, name if position == 0 else f"{name}-{position + 1}"
-        )
-        for position, rule in rules
+        _import_rule(at, rule, f"{name}-{at + 1}" if at else name)
+        for at, rule in enumerate(schema.synchronization_rules or ())
     )
 
 

@@ -5,9 +5,9 @@ Keys are files of mode 0600, never in the store.
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
@@ -22,7 +22,10 @@ from cloudforest.base.files import read_or_create, write_private_file
 AGENT_DAYS = 90
 SERVER_DAYS = 365
 CA_DAYS = 3650
-LOOPBACK = ("127.0.0.1", "localhost")
+LOOPBACK = (
+    x509.IPAddress(ip_address("127.0.0.1")),
+    x509.DNSName("localhost"),
+)
 
 _CLOCK_SKEW = timedelta(minutes=5)
 """How far the clock of an agent may be behind ours when it enrols."""
@@ -42,7 +45,9 @@ _CA_USAGE = x509.KeyUsage(
 
 def read_or_create_key(path: Path) -> ec.EllipticCurvePrivateKey:
     """Read the P-256 key in this file; create the file if it is missing."""
-    data = read_or_create(path, _new_key_pem)
+    data = read_or_create(
+        path, lambda: private_pem(ec.generate_private_key(ec.SECP256R1()))
+    )
     try:
         key = serialization.load_pem_private_key(data, password=None)
     except ValueError as error:
@@ -52,26 +57,12 @@ def read_or_create_key(path: Path) -> ec.EllipticCurvePrivateKey:
     return key
 
 
-def _new_key_pem() -> bytes:
-    return private_pem(ec.generate_private_key(ec.SECP256R1()))
-
-
 def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-
-
-@dataclass(frozen=True)
-class ServerFiles:
-    """PEM files for our TLS server, and the end of the certificate."""
-
-    certificate: Path
-    key: Path
-    ca: Path
-    expires: datetime
 
 
 @dataclass(frozen=True)
@@ -104,8 +95,11 @@ class CertificateAuthority:
             ),
         )
 
-    def write_server_files(self, folder: Path, now: datetime) -> ServerFiles:
-        """Certify a new key for 127.0.0.1 and localhost; write the files (0600)."""
+    def write_server_files(self, folder: Path, now: datetime) -> datetime:
+        """Certify a new key for 127.0.0.1 and localhost; return its expiry.
+
+        Writes `server.pem`, `server.key` and `ca.pem` (0600).
+        """
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = self._issue(
             "cloudforest bus",
@@ -113,20 +107,15 @@ class CertificateAuthority:
             now=now,
             days=SERVER_DAYS,
             extensions=(
-                x509.SubjectAlternativeName([_general_name(each) for each in LOOPBACK]),
+                x509.SubjectAlternativeName(LOOPBACK),
                 x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]),
             ),
         )
-        files = ServerFiles(
-            folder / "server.pem",
-            folder / "server.key",
-            folder / "ca.pem",
-            certificate.not_valid_after_utc,
-        )
-        write_private_file(files.certificate, certificate_pem(certificate).encode())
-        write_private_file(files.key, private_pem(key))
-        write_private_file(files.ca, self.pem.encode())
-        return files
+        pem = certificate_pem(certificate)
+        write_private_file(folder / "server.pem", pem.encode())
+        write_private_file(folder / "server.key", private_pem(key))
+        write_private_file(folder / "ca.pem", self.pem.encode())
+        return certificate.not_valid_after_utc
 
     def _issue(
         self,
@@ -137,16 +126,17 @@ class CertificateAuthority:
         days: int,
         extensions: tuple[x509.ExtensionType, ...],
     ) -> x509.Certificate:
-        builder = _certificate_builder(name, key, now=now, days=days).issuer_name(
-            self.certificate.subject
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(
+            self.key.public_key()
         )
-        builder = builder.add_extension(
-            x509.BasicConstraints(ca=False, path_length=None), critical=True
-        ).add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()),
-            critical=False,
+        builder = (
+            _certificate_builder(name, key, now=now, days=days)
+            .issuer_name(self.certificate.subject)
+            .add_extension(
+                x509.BasicConstraints(ca=False, path_length=None), critical=True
+            )
         )
-        for extension in extensions:
+        for extension in (issuer, *extensions):
             builder = builder.add_extension(extension, critical=False)
         return builder.sign(self.key, hashes.SHA256())
 
@@ -159,12 +149,6 @@ def open_authority(keys: Path, now: datetime) -> CertificateAuthority:
         lambda: certificate_pem(_make_ca_certificate(key, now)).encode(),
     )
     return CertificateAuthority(x509.load_pem_x509_certificate(data), key)
-
-
-def new_authority(now: datetime) -> CertificateAuthority:
-    """Create an authority in memory, for tests."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    return CertificateAuthority(_make_ca_certificate(key, now), key)
 
 
 def _make_ca_certificate(
@@ -196,12 +180,6 @@ def _certificate_builder(
 
 def _x509_name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
-
-
-def _general_name(text: str) -> x509.GeneralName:
-    if text[0].isdigit():
-        return x509.IPAddress(ipaddress.ip_address(text))
-    return x509.DNSName(text)
 
 
 def _read_requested_key(csr: str) -> ec.EllipticCurvePublicKey:

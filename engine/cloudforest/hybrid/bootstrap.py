@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import msgspec
 from cryptography import x509
+from msgspec.structs import replace
 
 from cloudforest.base.clock import Clock
 from cloudforest.base.errors import Refused, Unauthenticated
@@ -24,7 +24,7 @@ from cloudforest.model.identity import (
     BusAccess,
 )
 from cloudforest.model.ports.identity import IdentityStore, RegistrationStore
-from cloudforest.model.registration import Agent, Domain, Registration, SecretReference
+from cloudforest.model.registration import Agent, Domain, SecretReference
 
 INACTIVE_AFTER = timedelta(hours=1)
 UNLISTED_AFTER = timedelta(days=10)
@@ -43,12 +43,16 @@ class BootstrapService:
     async def bootstrap(self, request: BootstrapRequest) -> BootstrapResponse:
         """Verify the identity, record time and version; return the configuration."""
         now = self.clock()
-        record, certificate = await self._authenticate(request.assertion, now)
+        proof = verify_assertion(request.assertion, self.authority, now)
+        certificate = proof.certificate
+        record = await self._find_record(proof.agent, certificate)
+        if not await self.store.remember_jti(proof.jti, proof.expires, now):
+            raise Unauthenticated("The assertion was used before; each is valid once.")
         agent, domains = await self._read_configuration(record)
         renewed = self._renew_certificate(request.csr, certificate, record.id, now)
 
         def update(stored: AgentRecord) -> AgentRecord:
-            return msgspec.structs.replace(
+            return replace(
                 _with_certificate(stored, renewed),
                 last_bootstrap=now,
                 version=request.version,
@@ -62,7 +66,11 @@ class BootstrapService:
         return BootstrapResponse(
             agent=agent,
             domains=tuple(_without_secrets(each) for each in domains),
-            credentials=_credential_names(domains),
+            credentials={
+                each.name: f"{each.name}/bind"
+                for each in domains
+                if each.source.active_directory is not None
+            },
             bus=self.mint_access(updated, request.nkey, now),
             certificate=certificate_pem(renewed) if renewed else None,
         )
@@ -81,15 +89,6 @@ class BootstrapService:
             )
         return renewed
 
-    async def _authenticate(
-        self, assertion: str, now: datetime
-    ) -> tuple[AgentRecord, x509.Certificate]:
-        proof = verify_assertion(assertion, self.authority, now)
-        record = await self._find_record(proof.agent, proof.certificate)
-        if not await self.store.remember_jti(proof.jti, proof.expires, now):
-            raise Unauthenticated("The assertion was used before; each is valid once.")
-        return record, proof.certificate
-
     async def _find_record(
         self, agent: str, certificate: x509.Certificate
     ) -> AgentRecord:
@@ -105,7 +104,8 @@ class BootstrapService:
         self, record: AgentRecord
     ) -> tuple[Agent, tuple[Domain, ...]]:
         _, registration = await self.registrations.load_registration()
-        agent = _find_agent(registration, record.name)
+        agents = registration.agents if registration else ()
+        agent = next((each for each in agents if each.name == record.name), None)
         if registration is None or agent is None:
             raise Refused(f'The agent "{record.name}" is no longer registered.')
         known = registration.domains_by_name()
@@ -126,34 +126,20 @@ def _with_certificate(
     # Meanwhile the agent may have been enrolled again, with another key.
     if renewed is None or not _is_for_same_key(record.certificate, renewed):
         return record
-    return msgspec.structs.replace(
+    return replace(
         record,
         certificate=certificate_pem(renewed),
         certificate_expires=renewed.not_valid_after_utc,
     )
 
 
-def _find_agent(registration: Registration | None, name: str) -> Agent | None:
-    agents = registration.agents if registration else ()
-    return next((each for each in agents if each.name == name), None)
-
-
 def _without_secrets(domain: Domain) -> Domain:
     directory = domain.source.active_directory
     if directory is None:
         return domain
-    replace = msgspec.structs.replace
     bind = replace(directory.bind, password=SecretReference())
     source = replace(domain.source, active_directory=replace(directory, bind=bind))
     return replace(domain, source=source)
-
-
-def _credential_names(domains: tuple[Domain, ...]) -> dict[str, str]:
-    return {
-        domain.name: f"{domain.name}/bind"
-        for domain in domains
-        if domain.source.active_directory is not None
-    }
 
 
 def agent_state(record: AgentRecord, now: datetime) -> AgentState:

@@ -28,7 +28,6 @@ from cloudforest.hybrid.operators import hash_secret
 from cloudforest.model.identity import (
     ASSERTION_ALGORITHM,
     ASSERTION_AUDIENCE,
-    AgentRecord,
     EnrolmentToken,
     EnrolRequest,
     EnrolResponse,
@@ -145,7 +144,13 @@ class EnrolmentService:
 
     async def issue_token(self, name: str) -> str:
         """Return a token valid once, for an hour; it replaces an earlier token."""
-        record = await self._find_agent_record(name)
+        agents = await self.store.list_agents()
+        record = next((each for each in agents if each.name == name), None)
+        if record is None:
+            raise Refused(
+                f'The agent "{name}" is not registered. Declare it in the tree and run '
+                "`cloudforest apply`."
+            )
         secret = secrets.token_urlsafe(32)
         await self.store.save_token(
             _token_hash(record.id, secret), record.id, self.clock() + TOKEN_LIFETIME
@@ -154,32 +159,22 @@ class EnrolmentService:
             agent=record.id, secret=secret, fingerprint=self.authority.fingerprint
         ).encode()
 
-    async def _find_agent_record(self, name: str) -> AgentRecord:
-        for record in await self.store.list_agents():
-            if record.name == name:
-                return record
-        raise Refused(
-            f'The agent "{name}" is not registered. Declare it in the tree and run '
-            "`cloudforest apply`."
-        )
-
     async def enrol(self, request: EnrolRequest) -> EnrolResponse:
         """Redeem the token and certify the agent's key."""
         now = self.clock()
         agent = await self._redeem_token(request.token, now)
         certificate = self.authority.issue_agent_certificate(request.csr, agent, now)
+        pem = certificate_pem(certificate)
         certified = partial(
             msgspec.structs.replace,
-            certificate=certificate_pem(certificate),
+            certificate=pem,
             certificate_expires=certificate.not_valid_after_utc,
         )
         if await self.store.update_agent(agent, certified) is None:
             raise Unauthenticated(
                 "The agent was removed. Declare it again before you enrol it."
             )
-        return EnrolResponse(
-            agent=agent, certificate=certificate_pem(certificate), ca=self.authority.pem
-        )
+        return EnrolResponse(agent=agent, certificate=pem, ca=self.authority.pem)
 
     async def _redeem_token(self, text: str, now: datetime) -> str:
         try:

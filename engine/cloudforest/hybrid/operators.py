@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from cloudforest.base.clock import Clock
 from cloudforest.base.errors import Refused, Unauthenticated
-from cloudforest.model.identity import Operator, Role, has_permission
+from cloudforest.model.identity import AuditRecord, Operator, Role, has_permission
 from cloudforest.model.ports.identity import IdentityStore
 
 LOCAL_OPERATOR = "local"
@@ -43,8 +43,9 @@ class Operators:
         return operator
 
     async def audit(self, operator: Operator, action: str, detail: str) -> None:
+        now, name = self.clock(), operator.name
         await self.store.save_audit_record(
-            time=self.clock(), operator=operator.name, action=action, detail=detail
+            AuditRecord(time=now, operator=name, action=action, detail=detail)
         )
 
 

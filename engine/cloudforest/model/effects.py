@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-import msgspec
+from msgspec.structs import replace
 
 from cloudforest.base.clock import Backoff
 from cloudforest.base.values import Value, canonical_digest
@@ -33,10 +33,7 @@ PHASE_ADOPT = 5
 """Creations in conflict: the resource in the way may be the object's own."""
 PHASE_REFERENCE = 6
 """References and memberships, after both ends exist."""
-PHASES = (
-    *(PHASE_REFERENCED_FIRST, PHASE_WRITE, PHASE_LEAVER_MEMBERSHIPS, PHASE_DEPROVISION),
-    *(PHASE_RETRY, PHASE_ADOPT, PHASE_REFERENCE),
-)
+PHASES = range(PHASE_REFERENCED_FIRST, PHASE_REFERENCE + 1)
 ESCROW_BACKOFF = Backoff(first=timedelta(minutes=1), longest=timedelta(hours=24))
 GIVEN_UP_AFTER = timedelta(days=28)
 """Counted from the first failure, as in Microsoft's provisioning."""
@@ -158,16 +155,14 @@ class Effect(Value, frozen=True):
         """Return it with the failed attempts of the effect that it replaces."""
         if previous is None or previous.state != "escrowed":
             return self
-        return msgspec.structs.replace(
-            self, attempts=previous.attempts, since=previous.since
-        )
+        return replace(self, attempts=previous.attempts, since=previous.since)
 
     def escrowed(self, reason: str, now: datetime) -> Effect:
         """Return it in escrow until its next try; after 28 days it is given up."""
         attempts = self.attempts + 1
         since = self.since or now
         given_up = now - since >= GIVEN_UP_AFTER
-        return msgspec.structs.replace(
+        return replace(
             self,
             state="escrowed",
             reason=GIVEN_UP_PREFIX + reason if given_up else reason,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 from datetime import datetime
 from typing import Literal
 
@@ -57,6 +58,11 @@ class AgentRecord(Value, frozen=True):
     last_bootstrap: datetime | None = None
     version: str | None = None
     troubles: dict[str, str] | None = None
+
+
+def digest_certificate(pem: str) -> str:
+    """Return the SHA-256 of the PEM text, which identifies the certificate."""
+    return hashlib.sha256(pem.encode()).hexdigest()
 
 
 class EnrolRequest(Value, frozen=True):

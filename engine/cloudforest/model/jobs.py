@@ -16,14 +16,18 @@ RESET_SCOPES: tuple[ResetScope, ...] = get_args(ResetScope)
 FULL_RESET = "Full"
 DEFAULT_RESET: tuple[ResetScope, ...] = ("Escrows", "QuarantineState", "Watermark")
 """As in Graph: an empty resetScope is the portal's `Restart provisioning`."""
-KeyName = NewType("KeyName", str)
-"""The name that a job's data is kept under: the job's own, or a scratch key.
-
-The store does not take a plain string instead. So a preview, which knows the name of
-its job, cannot write into the job's live data by accident.
-"""
-ScratchKey = NewType("ScratchKey", KeyName)
+ReadKey = NewType("ReadKey", str)
+"""The name that a job's data is kept under, to read the data only."""
+LiveKey = NewType("LiveKey", ReadKey)
+"""The name of the job itself, which its live data is kept under."""
+ScratchKey = NewType("ScratchKey", ReadKey)
 """The name that the data of one preview is kept under, until it is dropped."""
+WriteKey = LiveKey | ScratchKey
+"""What methods of the store that write take, instead of a string.
+
+So a preview, which has a ScratchKey and only a ReadKey of its job, cannot write into
+the job's live data by accident.
+"""
 _MAX_KEY_LENGTH = 200
 
 
@@ -82,30 +86,27 @@ class JobHealth(Value, frozen=True):
 
 def parse_reset_scopes(names: Sequence[str]) -> frozenset[ResetScope]:
     """Return the scopes to reset; raise Misconfigured for an unknown name."""
-    known: dict[str, tuple[ResetScope, ...]] = {
-        each.lower(): (each,) for each in RESET_SCOPES
-    }
-    known[FULL_RESET.lower()] = RESET_SCOPES
+    known = {each.lower(): frozenset({each}) for each in RESET_SCOPES}
+    known[FULL_RESET.lower()] = frozenset(RESET_SCOPES)
     words = [each.strip() for each in names if each.strip()]
     if unknown := [each for each in words if each.lower() not in known]:
         raise Misconfigured(
             f"Unknown reset scope: {', '.join(unknown)}. Choose one or more of "
             f"{', '.join([*RESET_SCOPES, FULL_RESET])}, separated by commas."
         )
-    return frozenset(scope for each in words for scope in known[each.lower()]) or (
-        frozenset(DEFAULT_RESET)
-    )
+    named = frozenset[ResetScope]().union(*(known[each.lower()] for each in words))
+    return named or frozenset(DEFAULT_RESET)
 
 
-def live_key(job: str) -> KeyName:
-    """Return the name that a job's live data is kept under."""
-    return KeyName(job)
+def live_key(job: str) -> LiveKey:
+    """Return the key to read and write a job's live data; not for previews."""
+    return LiveKey(ReadKey(job))
 
 
 def scratch_key(job: str, plan_digest: str, cycle: str) -> ScratchKey:
     """Return the name that a preview's data is kept under."""
     name = f"plan:{plan_digest[:32]}:{cycle}:{job}"
-    return ScratchKey(KeyName(name[:_MAX_KEY_LENGTH]))
+    return ScratchKey(ReadKey(name[:_MAX_KEY_LENGTH]))
 
 
 class JobKey(Value, frozen=True):
@@ -115,11 +116,11 @@ class JobKey(Value, frozen=True):
     all others unchanged.
     """
 
-    job: KeyName
-    siblings: tuple[KeyName, ...]
+    job: ReadKey
+    siblings: tuple[ReadKey, ...]
     target: str
     only_object: str | None = None
 
     @property
-    def all_jobs(self) -> tuple[KeyName, ...]:
+    def all_jobs(self) -> tuple[ReadKey, ...]:
         return (self.job, *self.siblings)

@@ -9,6 +9,7 @@ import uuid
 from typing import Literal
 
 import msgspec
+from msgspec.structs import asdict
 
 from cloudforest.base.values import Value
 from cloudforest.model.program import ObjectType, ScopeProgram
@@ -113,8 +114,6 @@ class MovedContainers(Value, frozen=True, tag_field="record", tag="moved"):
 
 
 ObjectRecord = InScope | OutOfScope | Tombstone | Unknown
-
-
 Record = ObjectRecord | Members | ScopeMembers | MovedContainers
 
 
@@ -230,13 +229,12 @@ class _PageMessage(Value, frozen=True):
 
 
 def encode_request(request: SyncRequest) -> bytes:
-    names = {name for each in request.attributes.values() for name in each}
     return msgspec.json.encode(
-        _RequestMessage(
-            schemas=(SEARCH_REQUEST, SYNC_REQUEST),
-            attributes=tuple(sorted(names)),
-            request=request,
-        )
+        {
+            "schemas": [SEARCH_REQUEST, SYNC_REQUEST],
+            "attributes": sorted(set().union(*request.attributes.values())),
+            SYNC_REQUEST: request,
+        }
     )
 
 
@@ -246,20 +244,15 @@ def decode_request(data: bytes) -> SyncRequest:
 
 
 def encode_page(page: Page) -> bytes:
-    head = _PageHead(
-        agent=page.agent,
-        request=page.request,
-        sequence=page.sequence,
-        cursor=page.cursor,
-        closing=page.closing,
-    )
     return msgspec.json.encode(
-        _PageMessage(
-            schemas=(LIST_RESPONSE, SYNC_PAGE),
-            total_results=len(page.records),
-            records=page.records,
-            head=head,
-        )
+        {
+            "schemas": [LIST_RESPONSE, SYNC_PAGE],
+            "totalResults": len(page.records),
+            "Resources": page.records,
+            SYNC_PAGE: {
+                name: getattr(page, name) for name in _PageHead.__struct_fields__
+            },
+        }
     )
 
 
@@ -269,12 +262,4 @@ def decode_page(data: bytes) -> Page:
     It is decoded into its type, because nothing that is not one may take memory.
     """
     message = msgspec.json.decode(data, type=_PageMessage)
-    head = message.head
-    return Page(
-        agent=head.agent,
-        request=head.request,
-        sequence=head.sequence,
-        records=message.records,
-        cursor=head.cursor,
-        closing=head.closing,
-    )
+    return Page(records=message.records, **asdict(message.head))

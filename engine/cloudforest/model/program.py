@@ -117,14 +117,9 @@ class Template(Value, frozen=True, tag_field="node", tag="template"):
 Expression = Constant | Attribute | Call | Template
 
 FlowType = Literal[
-    "Always",
-    "ObjectAddOnly",
-    "MultiValueAddOnly",
-    "ValueAddOnly",
-    "AttributeAddOnly",
+    "Always", "ObjectAddOnly", "MultiValueAddOnly", "ValueAddOnly", "AttributeAddOnly"
 ]
 FlowBehavior = Literal["FlowWhenChanged", "FlowAlways"]
-
 
 ValueType = Literal[
     "string", "boolean", "integer", "decimal", "dateTime", "binary", "reference"

@@ -7,7 +7,7 @@ that it can stay in the file.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeVar
 
 from msgspec.structs import replace
 
@@ -16,6 +16,7 @@ from cloudforest.model.registration import Agent, Job, Registration, Target
 
 DocumentKind = Literal["Target", "Agent", "Job"]
 """The kinds whose state is kept under their names."""
+Named = TypeVar("Named", Target, Agent, Job)
 StatefulDocuments = tuple[Target, ...] | tuple[Agent, ...] | tuple[Job, ...]
 
 
@@ -36,8 +37,10 @@ def list_stateful_documents(
     }
 
 
-def _names(documents: StatefulDocuments) -> set[str]:
-    return {each.name for each in documents}
+def list_names(registration: Registration) -> dict[DocumentKind, set[str]]:
+    """Return the names of these documents."""
+    documents = list_stateful_documents(registration)
+    return {kind: {each.name for each in documents[kind]} for kind in documents}
 
 
 def find_renames(
@@ -45,17 +48,14 @@ def find_renames(
 ) -> tuple[Rename, ...]:
     if registered is None:
         return ()
-    before, after = (
-        list_stateful_documents(registered),
-        list_stateful_documents(desired),
-    )
+    before, after = list_names(registered), list_names(desired)
     return tuple(
         Rename(kind=kind, before=each.formerly, after=each.name)
-        for kind in before
-        for each in after[kind]
+        for kind, documents in list_stateful_documents(desired).items()
+        for each in documents
         if each.formerly is not None
-        and each.formerly in _names(before[kind]) - _names(after[kind])
-        and each.name not in _names(before[kind])
+        and each.formerly in before[kind] - after[kind]
+        and each.name not in before[kind]
     )
 
 
@@ -63,34 +63,25 @@ def with_former_names(
     registered: Registration | None, desired: Registration
 ) -> Registration:
     """Return the desired registration with the names under which state is kept."""
-    former = {
-        (each.kind, each.after): each.before
-        for each in find_renames(registered, desired)
-    }
+    renames = find_renames(registered, desired)
+    targets, agents, jobs = (
+        {each.after: each.before for each in renames if each.kind == kind}
+        for kind in ("Target", "Agent", "Job")
+    )
 
-    def former_name(kind: DocumentKind, name: str) -> str:
-        return former.get((kind, name), name)
+    def with_name(document: Named, former: dict[str, str]) -> Named:
+        return replace(document, name=former.get(document.name, document.name))
 
     return replace(
         desired,
-        targets=tuple(
-            replace(each, name=former_name("Target", each.name))
-            for each in desired.targets
-        ),
-        agents=tuple(
-            replace(each, name=former_name("Agent", each.name))
-            for each in desired.agents
-        ),
+        targets=tuple(with_name(each, targets) for each in desired.targets),
+        agents=tuple(with_name(each, agents) for each in desired.agents),
         jobs=tuple(
-            replace(
-                each,
-                name=former_name("Job", each.name),
-                target=former_name("Target", each.target),
-            )
+            replace(with_name(each, jobs), target=targets.get(each.target, each.target))
             for each in desired.jobs
         ),
         programs={
-            former_name("Job", name): each for name, each in desired.programs.items()
+            jobs.get(name, name): each for name, each in desired.programs.items()
         },
     )
 

@@ -101,26 +101,15 @@ def compare_lists(before: Sequence[Any], after: Sequence[Any]) -> tuple[list[Any
     return gone, [entry for entry in after if entry not in before]
 
 
-def _to_document(value: Value) -> Document:
-    # Through JSON: tuples become lists, so that a saved plan equals the one made.
-    document: Document = msgspec.json.decode(msgspec.json.encode(value))
-    return document
-
-
 def _to_documents(registration: Registration) -> dict[Key, Document]:
-    kinds: dict[str, tuple[Value, ...]] = {
-        "Tenant": (registration.tenant,),
-        "Target": registration.targets,
-        "Forest": registration.forests,
-        "Agent": registration.agents,
-        "Scope": registration.scopes,
-        "Mapping": registration.mappings,
-        "Job": registration.jobs,
-    }
+    kinds: dict[str, Any] = {"Tenant": (registration.tenant,)}
+    for kind in KIND_ORDER[1:]:
+        kinds[kind] = getattr(registration, f"{kind.lower()}s")
+    # Through JSON: tuples become lists, so that a saved plan equals the one made.
     return {
         (kind, document["name"]): document
         for kind, values in kinds.items()
-        for document in map(_to_document, values)
+        for document in msgspec.json.decode(msgspec.json.encode(values))
     }
 
 
@@ -135,19 +124,6 @@ def _is_hidden(key: str, *values: Any) -> bool:
     return texts or key in _SENSITIVE_KEYS
 
 
-def _mask(value: Any) -> str | None:
-    return None if value is None else SENSITIVE_MARK
-
-
-def _compare_named_entries(
-    before: Document, after: Document, path: str
-) -> Iterator[FieldChange]:
-    for name in sorted(before.keys() | after.keys()):
-        yield from _compare_fields(
-            before.get(name, {}), after.get(name, {}), f"{path}[{name}]"
-        )
-
-
 def _compare_fields(
     before: Document, after: Document, prefix: str = ""
 ) -> Iterator[FieldChange]:
@@ -160,12 +136,16 @@ def _compare_fields(
         if isinstance(old, dict | None) and isinstance(new, dict | None):
             yield from _compare_fields(old or {}, new or {}, path)
         elif index_by_name(old or new):
-            yield from _compare_named_entries(
-                index_by_name(old) or {}, index_by_name(new) or {}, path
-            )
-        elif sensitive and _is_hidden(key, old, new):
-            yield FieldChange(path=path, before=_mask(old), after=_mask(new))
+            olds, news = index_by_name(old) or {}, index_by_name(new) or {}
+            for name in sorted(olds.keys() | news.keys()):
+                pair = olds.get(name, {}), news.get(name, {})
+                yield from _compare_fields(*pair, f"{path}[{name}]")
         else:
+            if sensitive and _is_hidden(key, old, new):
+                masked = (
+                    each if each is None else SENSITIVE_MARK for each in (old, new)
+                )
+                old, new = masked
             yield FieldChange(path=path, before=old, after=new)
 
 
@@ -174,17 +154,18 @@ def _make_change(
 ) -> Change | None:
     kind, name = key
     fields = tuple(_compare_fields(before or {}, after or {}))
+    action: Action = "update"
     if before is None:
-        return Change(action="create", kind=kind, name=name, fields=fields)
-    if after is None:
-        return Change(action="delete", kind=kind, name=name, fields=fields)
-    if before["name"] != name:
+        action = "create"
+    elif after is None:
+        action = "delete"
+    elif before["name"] != name:
+        action = "rename"
         renamed = FieldChange(path="name", before=before["name"], after=name)
         fields = (renamed, *fields)
-        return Change(action="rename", kind=kind, name=name, fields=fields)
-    if not fields:
+    elif not fields:
         return None
-    return Change(action="update", kind=kind, name=name, fields=fields)
+    return Change(action=action, kind=kind, name=name, fields=fields)
 
 
 def compare_registrations(

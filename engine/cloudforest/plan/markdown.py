@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from html import escape
-from itertools import groupby
+from itertools import chain
 from typing import Any
 
 from cloudforest.base.values import format_count
@@ -73,10 +74,6 @@ def _render_head(plan: Plan) -> Iterator[str]:
         yield f"- **Warning**: {_escape_prose(warning)}"
 
 
-def _render_foot(plan: Plan) -> str:
-    return f"\n<sub>Digest `{plan.digest}`, against revision {plan.base}</sub>"
-
-
 def _render_table(table: ImpactTable) -> Iterator[str]:
     """Yield a table without blank lines, which would end the HTML."""
     yield (
@@ -97,17 +94,6 @@ def _render_impact_tables(impact: JobImpact) -> Iterator[str]:
         for table in tables:
             yield from _render_table(table)
         yield "</table>\n</details>"
-
-
-def _longest_repeat(character: str, lines: list[str]) -> int:
-    """Return the length of the longest run of a character in the lines."""
-    runs = (
-        len("".join(run))
-        for line in lines
-        for same, run in groupby(line)
-        if same == character
-    )
-    return max(runs, default=0)
 
 
 def _render_value(sign: str, path: str, value: Any) -> Iterator[str]:
@@ -132,15 +118,15 @@ def _render_field(field: FieldChange) -> Iterator[str]:
 
 def _render_change(change: Change) -> Iterator[str]:
     yield f"\n<details><summary><code>{escape(str(change))}</code></summary>\n"
-    lines = [
-        line for field in select_shown_fields(change) for line in _render_field(field)
-    ]
-    fence = "`" * max(3, 1 + _longest_repeat("`", lines))
+    lines = list(chain(*map(_render_field, select_shown_fields(change))))
+    # A fence is longer than any run of backticks inside.
+    runs = re.findall("`+", "\n".join(lines))
+    fence = "`" * max(3, 1 + max(map(len, runs), default=0))
     yield from (f"{fence}diff", *lines, fence, "</details>")
 
 
 def render_markdown(plan: Plan) -> str:
-    head, foot = list(_render_head(plan)), _render_foot(plan)
+    head = list(_render_head(plan))
     shown, room = _select_fitting([*head, ""], MAX_COMMENT_BYTES - _RESERVED_BYTES)
     parts = ["\n".join(shown)]
     impacts = ["\n".join(_render_impact_tables(impact)) for impact in plan.impacts]
@@ -155,4 +141,5 @@ def render_markdown(plan: Plan) -> str:
         parts.append(
             f"\n*This comment is cut{left_out}. Run `cloudforest plan` to see all.*"
         )
-    return "\n".join([*parts, foot]) + "\n"
+    parts.append(f"\n<sub>Digest `{plan.digest}`, against revision {plan.base}</sub>\n")
+    return "\n".join(parts)

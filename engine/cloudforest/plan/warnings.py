@@ -6,12 +6,12 @@ about changes that may be a mistake: a rename without `formerly`, another servic
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from cloudforest.base.values import Value
-from cloudforest.model.program import AttributeProgram, JobProgram, ObjectType
+from cloudforest.model.program import JobProgram, ObjectType
 from cloudforest.model.registration import Job, Registration
 from cloudforest.model.renames import find_renames, with_former_names
 from cloudforest.plan.difference import Change
@@ -65,16 +65,9 @@ class UncountedOrphans:
     attributes: tuple[str, ...] = ()
 
     def with_counts(self, *, created: int, adopted: int) -> Orphans:
-        return Orphans(
-            removed=self.removed,
-            target=self.target,
-            job=self.job,
-            type=self.type,
-            attributes=self.attributes,
-            created=created,
-            adopted=adopted,
-            sentence=self._describe(created, adopted),
-        )
+        fields = {key: each for key, each in vars(self).items() if key != "links"}
+        sentence = self._describe(created, adopted)
+        return Orphans(**fields, created=created, adopted=adopted, sentence=sentence)
 
     def _describe(self, created: int, adopted: int) -> str:
         total = created + adopted
@@ -111,12 +104,11 @@ class UncountedOrphans:
                 )
 
 
-def _index_by_type(program: JobProgram) -> dict[ObjectType, AttributeProgram]:
-    return {each.source: each for each in program.mappings}
-
-
-def _target_paths(program: AttributeProgram) -> set[str]:
-    return {rule.target for rule in program.rules}
+def _index_paths(program: JobProgram) -> dict[ObjectType, set[str]]:
+    """Return the target paths of each object type."""
+    return {
+        each.source: {rule.target for rule in each.rules} for each in program.mappings
+    }
 
 
 def _find_job_orphans(
@@ -128,17 +120,14 @@ def _find_job_orphans(
         return
     if job.enabled and not still.enabled:
         yield replace(removal, removed="cycles")
-    programs = _index_by_type(desired.programs[job.name])
-    for type_, before in _index_by_type(registered.programs[job.name]).items():
-        after = programs.get(type_)
-        if after is None:
+    paths = _index_paths(desired.programs[job.name])
+    for type_, before in _index_paths(registered.programs[job.name]).items():
+        if type_ not in paths:
             yield replace(removal, removed="type", type=type_)
-        elif gone := _target_paths(before) - _target_paths(after):
+        elif gone := before - paths[type_]:
+            attributes = tuple(sorted(gone))
             yield replace(
-                removal,
-                removed="attributes",
-                type=type_,
-                attributes=tuple(sorted(gone)),
+                removal, removed="attributes", type=type_, attributes=attributes
             )
 
 
@@ -197,12 +186,11 @@ def _find_likely_renames(changes: Sequence[Change]) -> Iterator[str]:
     for each in changes:
         if each.action == "create" and each.kind in _IDENTIFYING_FIELDS:
             likeness = _identifying_values(each, targets)
-            found = (
-                old for old in gone if _identifying_values(old, targets) == likeness
-            )
-            if (old := next(found, None)) is not None:
-                gone.remove(old)
-                yield _describe_likely_rename(old, each)
+            for old in gone:
+                if _identifying_values(old, targets) == likeness:
+                    gone.remove(old)
+                    yield _describe_likely_rename(old, each)
+                    break
 
 
 def _find_changed_urls(changes: Sequence[Change]) -> Iterator[str]:
@@ -217,8 +205,7 @@ def _find_changed_urls(changes: Sequence[Change]) -> Iterator[str]:
                 )
 
 
-def find_warnings(changes: Iterable[Change]) -> Iterator[str]:
+def find_warnings(changes: Sequence[Change]) -> Iterator[str]:
     """Yield a sentence for each change that an operator should look at twice."""
-    changes = list(changes)
     yield from _find_likely_renames(changes)
     yield from _find_changed_urls(changes)

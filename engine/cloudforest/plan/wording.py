@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from cloudforest.base.values import Value, format_count
-from cloudforest.model.cycles import ReasonCount
+from cloudforest.base.values import Value, describe_value, format_count
 from cloudforest.model.registration import AttributeMapping, Budget, Job, Profile, Scope
 from cloudforest.plan.difference import Change, FieldChange, compare_lists, has_order
 from cloudforest.plan.plan import GuardObjection, JobImpact, Plan
@@ -84,16 +83,16 @@ def _format_min_duration(seconds: float) -> str:
     """Return the duration, rounded down, in the largest unit that it fills twice."""
     if seconds < 1:
         return ""
-    size, unit = next(
-        (each for each in _DURATION_UNITS if seconds >= 2 * each[0]),
-        _DURATION_UNITS[-1],
-    )
+    fitting = (each for each in _DURATION_UNITS if seconds >= 2 * each[0])
+    size, unit = next(fitting, _DURATION_UNITS[-1])
     return f", at least {int(seconds / size)} {'min' if unit == 'm' else unit}"
 
 
-def _describe_counts(impact: JobImpact) -> str:
+def describe_counts(impact: JobImpact) -> str:
+    """Return what the next cycle would do; a disabled job as if it were enabled."""
+    disabled = "" if impact.enabled else "disabled, previewed as if enabled; "
     if impact.counts is None:
-        return f"unknown ({describe_value(impact.unknown)})"
+        return f"{disabled}unknown ({describe_value(impact.unknown)})"
     numbers = msgspec.to_builtins(impact.counts)
     parts = [
         f"{format_count(numbers[key], noun) if noun else numbers[key]} {verb}"
@@ -111,13 +110,7 @@ def _describe_counts(impact: JobImpact) -> str:
     requests = format_count(impact.requests, "request")
     duration = _format_min_duration(impact.min_seconds)
     initial = "initial cycle, " if impact.cycle == "initial" else ""
-    return f"{initial}{scope} in scope; {work}; {requests}{duration}"
-
-
-def describe_counts(impact: JobImpact) -> str:
-    """Return what the next cycle would do; a disabled job as if it were enabled."""
-    disabled = "" if impact.enabled else "disabled, previewed as if enabled; "
-    return f"{disabled}{_describe_counts(impact)}"
+    return f"{disabled}{initial}{scope} in scope; {work}; {requests}{duration}"
 
 
 def guard_label(impact: JobImpact) -> str:
@@ -140,40 +133,22 @@ def describe_guard(guard: GuardObjection) -> str:
     )
 
 
-def _escape_character(character: str) -> str:
-    if character.isprintable() or character in "\n\t":
-        return character
-    return character.encode("unicode_escape").decode()
-
-
-def describe_value(value: Any) -> str:
-    """Return a text, else JSON, with control and invisible characters escaped."""
-    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return text if text.isprintable() else "".join(map(_escape_character, text))
-
-
-def _is_written_in(seconds: int, unit: int) -> bool:
-    """Tell whether the YAML uses this unit for the duration. One day is `24h`."""
-    return seconds % unit == 0 and (unit, seconds) != (_DAY, _DAY)
-
-
 def compare_list_items(field: FieldChange) -> tuple[list[str], list[str]] | None:
     """Return the entries that an unordered list loses and gains; None for others."""
-    before, after = field.before, field.after
-    if has_order(field.path) or not isinstance(before or after, list):
+    before, after = field.before or [], field.after or []
+    lists = isinstance(before, list) and isinstance(after, list)
+    if not lists or not (before or after) or has_order(field.path):
         return None
-    if not isinstance(before or [], list) or not isinstance(after or [], list):
-        return None
-    gone, new = compare_lists(before or [], after or [])
+    gone, new = compare_lists(before, after)
     return list(map(describe_value, gone)), list(map(describe_value, new))
 
 
 def describe_field_value(path: str, value: Any) -> str:
     """Return the value of a field; a duration as in the YAML: `2m`."""
     if path.rsplit(".", 1)[-1] in _DURATION_FIELDS and isinstance(value, int):
-        size, unit = next(
-            each for each in _DURATION_UNITS if _is_written_in(value, each[0])
-        )
+        # One day is `24h` in the YAML.
+        units = _DURATION_UNITS[1:] if value == _DAY else _DURATION_UNITS
+        size, unit = next(each for each in units if value % each[0] == 0)
         return f"{value // size}{unit}"
     if isinstance(value, float) and value.is_integer():
         value = int(value)
@@ -184,72 +159,35 @@ class ImpactTable(NamedTuple):
     """A title, the names of the columns, and rows with a cell for each column."""
 
     title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-
-def _make_reason_table(title: str, counted: Iterable[ReasonCount]) -> ImpactTable:
-    rows = tuple((f"{each.count:,}", each.reason) for each in counted)
-    return ImpactTable(title, ("objects", "reason"), rows)
-
-
-def _make_emptied_groups_rows(impact: JobImpact) -> tuple[tuple[str, ...], ...]:
-    emptied = impact.breakdown.groups_emptied
-    return ((f"{emptied:,}",),) if emptied else ()
+    columns: Sequence[str]
+    rows: Sequence[tuple[str, ...]]
 
 
 def make_impact_tables(impact: JobImpact) -> Iterator[ImpactTable]:
     """Yield the tables with content, the one of people who lose access first."""
-    breakdown = impact.breakdown
-    tables = (
-        ImpactTable(
-            "Who loses access, by reason",
-            ("objects", "type", "outcome", "reason"),
-            tuple(
-                (f"{each.count:,}", each.type, _OUTCOME_WORDS[each.action], each.reason)
-                for each in breakdown.leavers
-            ),
-        ),
-        ImpactTable(
-            "Groups left without a member",
-            ("groups",),
-            _make_emptied_groups_rows(impact),
-        ),
-        ImpactTable(
-            "Values by attribute",
-            ("type", "attribute", "set", "cleared"),
-            tuple(
-                (each.type, each.attribute, f"{each.set:,}", f"{each.cleared:,}")
-                for each in breakdown.attributes
-            ),
-        ),
-        _make_reason_table("Held in escrow, by reason", breakdown.escrow_reasons),
-        ImpactTable(
-            "Samples by name",
-            ("action", "name", "reason"),
-            tuple((each.action, each.name, each.reason) for each in breakdown.samples),
-        ),
-    )
-    for table in tables:
-        if table.rows:
-            rows = tuple(tuple(map(describe_value, row)) for row in table.rows)
-            yield table._replace(rows=rows)
-
-
-def select_shown_fields(change: Change) -> list[FieldChange]:
-    """Return the fields without those that appear or disappear with their default.
-
-    A new attribute mapping is then one line, not one for each option, and an omitted
-    list is not shown as an empty one. The JSON of a plan has all fields.
-    """
-    return [each for each in change.fields if not _is_default(change.kind, each)]
-
-
-def _is_default(kind: str, field: FieldChange) -> bool:
-    values = [each for each in (field.before, field.after) if each is not None]
-    place, _, name = field.path.rpartition(".")
-    defaults = _DEFAULTS.get((kind, place.partition(".")[0]), {})
-    return len(values) == 1 and values[0] in ([], {}, defaults.get(name))
+    found = impact.breakdown
+    emptied = [found.groups_emptied] if found.groups_emptied else []
+    rows: dict[tuple[str, ...], list[tuple[str, ...]]] = {
+        ("Who loses access, by reason", "objects", "type", "outcome", "reason"): [
+            (f"{each.count:,}", each.type, _OUTCOME_WORDS[each.action], each.reason)
+            for each in found.leavers
+        ],
+        ("Groups left without a member", "groups"): [(f"{n:,}",) for n in emptied],
+        ("Values by attribute", "type", "attribute", "set", "cleared"): [
+            (each.type, each.attribute, f"{each.set:,}", f"{each.cleared:,}")
+            for each in found.attributes
+        ],
+        ("Held in escrow, by reason", "objects", "reason"): [
+            (f"{each.count:,}", each.reason) for each in found.escrow_reasons
+        ],
+        ("Samples by name", "action", "name", "reason"): [
+            (each.action, each.name, each.reason) for each in found.samples
+        ],
+    }
+    for (title, *columns), lines in rows.items():
+        if lines:
+            shown = [tuple(map(describe_value, line)) for line in lines]
+            yield ImpactTable(title, columns, shown)
 
 
 def _read_defaults(noun: type[Value]) -> dict[str, Any]:
@@ -267,25 +205,28 @@ _DEFAULTS = {
 """Defaults by kind and by the first word of the path to the fields."""
 
 
+def _is_default(kind: str, field: FieldChange) -> bool:
+    values = [each for each in (field.before, field.after) if each is not None]
+    place, _, name = field.path.rpartition(".")
+    defaults = _DEFAULTS.get((kind, place.partition(".")[0]), {})
+    return len(values) == 1 and values[0] in ([], {}, defaults.get(name))
+
+
+def select_shown_fields(change: Change) -> list[FieldChange]:
+    """Return the fields without those that appear or disappear with their default.
+
+    A new attribute mapping is then one line, not one for each option, and an omitted
+    list is not shown as an empty one. The JSON of a plan has all fields.
+    """
+    return [each for each in change.fields if not _is_default(change.kind, each)]
+
+
 class DiffPart(NamedTuple):
     kind: Literal["same", "gone", "new"]
     text: str
 
 
-def _make_parts(
-    matcher: SequenceMatcher[str], old: list[str], new: list[str]
-) -> Iterator[DiffPart]:
-    for kind, a, b, c, d in matcher.get_opcodes():
-        if kind == "equal":
-            yield DiffPart("same", "".join(old[a:b]))
-            continue
-        if b > a:
-            yield DiffPart("gone", "".join(old[a:b]))
-        if d > c:
-            yield DiffPart("new", "".join(new[c:d]))
-
-
-def diff_words(field: FieldChange) -> tuple[DiffPart, ...] | None:
+def diff_words(field: FieldChange) -> list[DiffPart] | None:
     """Return a word diff of two texts; None if they have little in common."""
     before, after = field.before, field.after
     if not isinstance(before, str) or not isinstance(after, str):
@@ -294,4 +235,13 @@ def diff_words(field: FieldChange) -> tuple[DiffPart, ...] | None:
     matcher = SequenceMatcher(None, old, new, autojunk=False)
     if matcher.ratio() < _MIN_SIMILARITY:
         return None
-    return tuple(_make_parts(matcher, old, new))
+    parts: list[DiffPart] = []
+    for tag, a, b, c, d in matcher.get_opcodes():
+        if tag == "equal":
+            parts.append(DiffPart("same", "".join(old[a:b])))
+            continue
+        if b > a:
+            parts.append(DiffPart("gone", "".join(old[a:b])))
+        if d > c:
+            parts.append(DiffPart("new", "".join(new[c:d])))
+    return parts

@@ -21,37 +21,14 @@ SINGLE_TEXTS = frozenset(
 """Single-valued attributes with a text that never means true or false."""
 
 SINGLE_VALUED = SINGLE_TEXTS | frozenset(
-    [
-        *(f"extensionattribute{number}" for number in range(1, 16)),
-        "accountexpires",
-        "admincount",
-        "admindescription",
-        "badpasswordtime",
-        "badpwdcount",
-        "codepage",
-        "countrycode",
-        "distinguishedname",
-        "employeeid",
-        "grouptype",
-        "iscriticalsystemobject",
-        "lastlogoff",
-        "lastlogon",
-        "lastlogontimestamp",
-        "lockouttime",
-        "logoncount",
-        "ms-ds-consistencyguid",
-        "msexchhidefromaddresslists",
-        "objectguid",
-        "objectsid",
-        "primarygroupid",
-        "pwdlastset",
-        "samaccounttype",
-        "useraccountcontrol",
-        "usncreated",
-        "usnchanged",
-        "whencreated",
-        "whenchanged",
-    ]
+    """
+    accountexpires admincount admindescription badpasswordtime badpwdcount codepage
+    countrycode distinguishedname employeeid grouptype iscriticalsystemobject lastlogoff
+    lastlogon lastlogontimestamp lockouttime logoncount ms-ds-consistencyguid
+    msexchhidefromaddresslists objectguid objectsid primarygroupid pwdlastset
+    samaccounttype useraccountcontrol usncreated usnchanged whencreated whenchanged
+    """.split()  # noqa: SIM905 - as above
+    + [f"extensionattribute{number}" for number in range(1, 16)]
 )
 """Attributes with one value at most."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from cloudforest.base.values import canonical_digest
 from cloudforest.model.program import JobProgram, ObjectType, ScopeProgram
-from cloudforest.program.attributes_read import COMPUTED_ATTRIBUTES
 from cloudforest.program.scoping.dn import parse_dn
 
+COMPUTED_ATTRIBUTES = frozenset({"sourceanchor", "objectguid", "dn"})
+"""Attributes that every object has, and that are never requested from a directory."""
 CONSISTENCY_GUID = "ms-ds-consistencyguid"
 
 MEANING = 2
@@ -21,14 +22,12 @@ def select_attributes_to_read(program: JobProgram) -> dict[ObjectType, tuple[str
 
     The agent also reads what only the scope needs, and does not send it.
     """
-    names_by_type: dict[ObjectType, set[str]] = {}
-    for mapping in program.mappings:
-        names_by_type.setdefault(mapping.source, {CONSISTENCY_GUID}).update(
-            mapping.reads
-        )
+    found: dict[ObjectType, set[str]] = {}
+    for each in program.mappings:
+        found.setdefault(each.source, {CONSISTENCY_GUID}).update(each.reads)
     return {
         kind: tuple(sorted(names - COMPUTED_ATTRIBUTES))
-        for kind, names in names_by_type.items()
+        for kind, names in found.items()
     }
 
 

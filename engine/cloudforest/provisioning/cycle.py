@@ -1,4 +1,4 @@
-"""One cycle of a job: import, evaluate, export."""
+"""One cycle of a job: import, evaluate, export; of all objects, or of one on demand."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import random
 import uuid
 from datetime import datetime
 from functools import partial
+from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
 from cloudforest.base.clock import Clock
@@ -17,20 +19,34 @@ from cloudforest.base.errors import (
     TargetUnavailable,
     Unavailable,
 )
-from cloudforest.model.cycles import Counts, Cycle, CycleFault, CycleState, Watermark
+from cloudforest.model.cycles import Cycle, CycleFault, CycleState, LogQuery, Watermark
 from cloudforest.model.jobs import live_key
-from cloudforest.model.ports.store import HealthUpdate, ProvisioningStore
+from cloudforest.model.messages import Lookup
+from cloudforest.model.ports.store import ProvisioningStore
 from cloudforest.model.registration import Job, Registration
 from cloudforest.provisioning.evaluation.evaluate import evaluate_job
-from cloudforest.provisioning.evaluation.stages import with_allowances
-from cloudforest.provisioning.evaluation.state import compute_settled_digest
+from cloudforest.provisioning.evaluation.guard import with_allowances
+from cloudforest.provisioning.explanation.explain import (
+    LookupResult,
+    explain_steps,
+    find_object,
+    list_all_attributes,
+)
+from cloudforest.provisioning.explanation.steps import (
+    ExplanationStep,
+    build_explanation,
+)
 from cloudforest.provisioning.export.export import export_effects
 from cloudforest.provisioning.imports import import_changes, load_start_watermark
 from cloudforest.provisioning.quarantine import compute_registered_digest, update_health
-from cloudforest.provisioning.run import (
-    CycleContext,
-    JobLocks,
+from cloudforest.provisioning.run import CycleContext, JobLocks
+
+WHOLE_LOG = {"first": 1, "last": 10**18, "limit": 10_000}
+ANSWER_FIELDS = (
+    *("action", "status", "httpStatus", "resource"),
+    *("changes", "members", "reason", "milliseconds"),
 )
+"""The fields of a log entry that provisioning on demand shows."""
 
 
 def _new_cycle(id_: str, job: Job, start: Watermark | None, now: datetime) -> Cycle:
@@ -42,13 +58,6 @@ def _new_cycle(id_: str, job: Job, start: Watermark | None, now: datetime) -> Cy
         state="running",
         started=now,
     )
-
-
-def _final_state(counts: Counts) -> CycleState:
-    """Return how a cycle ended; it is blocked while effects wait for a decision."""
-    if counts.staged:
-        return "blocked"
-    return "partial" if counts.escrow else "succeeded"
 
 
 def _classify_fault(error: CloudforestError) -> CycleFault:
@@ -73,12 +82,26 @@ def _as_failed(cycle: Cycle, error: CloudforestError) -> Cycle:
     )
 
 
-def _health_update(registration: Registration, job: Job, cycle: Cycle) -> HealthUpdate:
-    return partial(
+async def _finish_cycle(
+    store: ProvisioningStore, registration: Registration, job: Job, cycle: Cycle
+) -> Cycle:
+    """Store the cycle and the health of its job; return the cycle."""
+    update = partial(
         update_health,
         cycle=cycle,
         registered=compute_registered_digest(registration, job),
         jitter=random.random(),  # noqa: S311 - it only spreads the tries
+    )
+    await store.finish_cycle(cycle, update)
+    return cycle
+
+
+async def _write_changes(context: CycleContext) -> None:
+    """Evaluate and export; the caller holds the lock of the target."""
+    await evaluate_job(context)
+    await export_effects(context)
+    await context.store.settle_written(
+        context.key_name, context.cycle_id, context.settled_digest
     )
 
 
@@ -94,19 +117,17 @@ async def _run_phases(
         context = await with_allowances(context)
         cycle = replace(cycle, kind=await import_changes(context, start))
         async with target_lock:
-            await evaluate_job(context)
-            await export_effects(context)
-            await context.store.settle_written(
-                context.key_name, context.cycle_id, compute_settled_digest(context)
-            )
-        cycle = replace(cycle, state=_final_state(context.counts))
+            await _write_changes(context)
+        state: CycleState = "partial" if context.counts.escrow else "succeeded"
+        # Staged effects wait for a decision.
+        cycle = replace(cycle, state="blocked" if context.counts.staged else state)
     except CloudforestError as error:
         cycle = _as_failed(cycle, error)
     return replace(
         cycle,
         finished=context.clock(),
         counts=context.counts,
-        attempts=context.attempts,
+        attempts=context.progress.attempts,
         requests=context.target.requests - before,
     )
 
@@ -125,8 +146,7 @@ async def run_cycle(
         cycle = _new_cycle(context.cycle_id, job, start, context.clock())
         await store.start_cycle(cycle)
         cycle = await _run_phases(context, start, cycle, locks.target_lock(job.target))
-        await store.finish_cycle(cycle, _health_update(registration, job, cycle))
-        return cycle
+        return await _finish_cycle(store, registration, job, cycle)
 
 
 async def record_failure(
@@ -140,7 +160,59 @@ async def record_failure(
     """Store and return the cycle of a job that could not even start."""
     now = clock()
     start = await store.load_watermark(live_key(job.name))
-    cycle = _new_cycle(uuid.uuid4().hex, job, start, now)
-    cycle = _as_failed(replace(cycle, finished=now), error)
-    await store.finish_cycle(cycle, _health_update(registration, job, cycle))
-    return cycle
+    cycle = replace(_new_cycle(uuid.uuid4().hex, job, start, now), finished=now)
+    return await _finish_cycle(store, registration, job, _as_failed(cycle, error))
+
+
+async def _save_lookup_result(context: CycleContext, found: LookupResult) -> None:
+    """Store the directory's answer, as a cycle does for an object that it reads."""
+    generation = await context.store.begin_import(context.key_name)
+    await context.store.save_answers(context.key_name, generation, found.records)
+    await context.store.close_inquiries(
+        context.key_name,
+        generation,
+        [found.record.id],
+        complete=found.complete,
+        proven_clear=list_all_attributes(context),
+    )
+
+
+async def _build_act_step(
+    context: CycleContext, explained: ExplanationStep | None
+) -> ExplanationStep:
+    """Build the `act` step from the log entries of this cycle."""
+    logged = await context.store.list_log_entries(
+        LogQuery(cycle=context.cycle_id), **WHOLE_LOG
+    )
+    entries = [msgspec.to_builtins(entry) for _, entry in logged]
+    answers = [{name: each[name] for name in ANSWER_FIELDS} for each in entries]
+    if context.counts.staged:
+        return ExplanationStep("staged", {"answers": answers})
+    if context.counts.escrow:
+        return ExplanationStep("escrow", {"answers": answers})
+    if answers:
+        return ExplanationStep(answers[0]["action"], {"answers": answers})
+    still = explained if explained and explained.result == "nothing" else None
+    because = still and still.detail["because"]
+    return ExplanationStep("nothing", {"because": because, "answers": []})
+
+
+async def provision_on_demand(
+    context: CycleContext, lookup: Lookup, locks: JobLocks
+) -> dict[str, Any]:
+    """Provision one object; return the steps of `explain` with the target's answers.
+
+    The guard counts its effects together with those of the job's cycles. The log shows
+    it under its own cycle. Raises Busy while a cycle of the job runs.
+    """
+    with locks.hold_job(context.job.name):
+        found = await find_object(context, lookup)
+        if found is None:
+            return build_explanation(lookup.value, await explain_steps(context, found))
+        alone = context.for_object(found.record.id)
+        steps = await explain_steps(alone, found)
+        await _save_lookup_result(alone, found)
+        async with locks.target_lock(context.job.target):
+            await _write_changes(await with_allowances(alone))
+        act = await _build_act_step(alone, steps.get("act"))
+        return build_explanation(found.record.id, steps | {"act": act})

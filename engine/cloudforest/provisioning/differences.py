@@ -23,8 +23,14 @@ from cloudforest.model.effects import (
     Effect,
 )
 from cloudforest.model.program import CompiledAttributeMapping
-from cloudforest.model.source import FlatResource, Link, SourceObject, TargetResource
-from cloudforest.program.attributes_read import find_expression_attributes
+from cloudforest.model.source import (
+    FlatResource,
+    Link,
+    Origin,
+    SourceObject,
+    TargetResource,
+)
+from cloudforest.program.expressions.analysis import find_expression_attributes
 from cloudforest.program.faults import MappingFault
 from cloudforest.program.mapping.changes import compute_changes, find_flow_always
 from cloudforest.program.mapping.desired import DesiredValues
@@ -52,6 +58,10 @@ class Candidate:
     unique_values: FlatResource | MappingFault = field(default_factory=dict)
 
     @property
+    def object_guid(self) -> str:
+        return self.source.object_guid
+
+    @property
     def attribute_mappings(self) -> tuple[CompiledAttributeMapping, ...]:
         """The attribute mappings that yield a value for this object."""
         rules, ignored = self.mapper.program.rules, self.desired.ignored
@@ -61,10 +71,7 @@ class Candidate:
 
     @cached_property
     def desired_digest(self) -> str:
-        """The digest of the desired values, the mappings and the resource.
-
-        It leaves out values that differ each time (RandomString).
-        """
+        """The digest of mappings, resource and desired values, except random ones."""
         resource = self.link.resource if self.link else None
         values = {
             path: value
@@ -76,17 +83,14 @@ class Candidate:
             content = (*content, self.desired.candidates)
         return hashlib.sha256(msgspec.json.encode(content)).hexdigest()
 
-    def build_effect(self) -> Effect:
-        """Return an effect of the object without any change."""
+    def build_effect(self, **fields: Any) -> Effect:
+        """Return an effect of the object with these fields."""
         blank = build_blank_effect(self.source, self.mapper, self.link, self.previous)
-        return msgspec.structs.replace(blank, desired=self.desired_digest)
+        return replace(blank, desired=self.desired_digest, **fields)
 
 
 def build_blank_effect(
-    source: SourceObject,
-    mapper: Mapper,
-    link: Link | None,
-    previous: Effect | None,
+    source: SourceObject, mapper: Mapper, link: Link | None, previous: Effect | None
 ) -> Effect:
     """Return an effect without any change, also of an object that cannot be mapped."""
     return Effect(
@@ -118,11 +122,11 @@ def with_last_written(candidate: Candidate, link: Link) -> Candidate:
     unknown = frozenset(candidate.source.hidden) - candidate.source.attributes.keys()
     if not unknown:
         return candidate
-
-    def rests(rule: CompiledAttributeMapping) -> bool:
-        return not unknown.isdisjoint(find_expression_attributes(rule.expression))
-
-    rules = [each for each in candidate.mapper.program.rules if rests(each)]
+    rules = [
+        each
+        for each in candidate.mapper.program.rules
+        if not unknown.isdisjoint(find_expression_attributes(each.expression))
+    ]
     paths = frozenset(each.target for each in rules)
     kept = {each.target: link.last_written.get(each.target) for each in rules}
     plain = {path: kept[path] for path in candidate.desired.values.keys() & paths}
@@ -130,9 +134,7 @@ def with_last_written(candidate: Candidate, link: Link) -> Candidate:
     others = {path: rule for path, rule in references if path not in paths}
     return dataclasses_replace(
         candidate,
-        desired=msgspec.structs.replace(
-            candidate.desired, values=candidate.desired.values | plain
-        ),
+        desired=replace(candidate.desired, values=candidate.desired.values | plain),
         mapper=dataclasses_replace(candidate.mapper, reference_mappings=others),
     )
 
@@ -142,14 +144,6 @@ def _changes_active_to(changed: Sequence[Change], *, active: bool) -> bool:
         each.path == ACTIVE and each.after is active and each.before is not active
         for each in changed
     )
-
-
-def _choose_action(changed: Sequence[Change]) -> Action:
-    if _changes_active_to(changed, active=False):
-        return "disable"
-    if any(each.path == ACTIVE and each.before is False for each in changed):
-        return "enable"
-    return "update"
 
 
 def find_budgets(mapper: Mapper, changed: Sequence[Change]) -> tuple[str, ...]:
@@ -166,39 +160,11 @@ def find_budgets(mapper: Mapper, changed: Sequence[Change]) -> tuple[str, ...]:
     return tuple(name for name, counts in counted.items() if counts)
 
 
-def _build_creation(candidate: Candidate) -> Effect:
-    """Build a creation with its unique values; raise MappingFault without them."""
-    if isinstance(candidate.unique_values, MappingFault):
-        raise candidate.unique_values
-    values = candidate.desired.values | candidate.unique_values
-    return replace(
-        candidate.build_effect(),
-        changes=compute_changes(
-            {}, values, candidate.attribute_mappings, creating=True
-        ),
-        guards=("creates",),
-    )
-
-
 def _is_own_creation(candidate: Candidate, found: TargetResource) -> bool:
     """Return whether we created the resource, but did not get or store the answer."""
     anchor = candidate.desired.values.get(EXTERNAL_ID)
     sent = candidate.previous is not None and candidate.previous.sent
     return sent and anchor is not None and found.values.get(EXTERNAL_ID) == anchor
-
-
-def _observed_references(
-    candidate: Candidate, found: TargetResource
-) -> tuple[Change, ...]:
-    """Return the references that the target already has, which need no write."""
-    pairs = (
-        (path, get_reference_id(found.values.get(path)))
-        for path, guids in candidate.desired.references.items()
-        if guids and path in candidate.mapper.reference_mappings
-    )
-    return tuple(
-        Change(path=path, before=value, after=value) for path, value in pairs if value
-    )
 
 
 def compare_with_observed(
@@ -214,25 +180,18 @@ def compare_with_observed(
     type keeps the existing value, and for the mapper's `whole_paths`, whose other parts
     are not ours.
     """
-    wholes = [path for path in mapper.whole_paths if path in observed.values]
+    found = observed.values
     values = {path: value for path, value in desired.items() if value is not None}
-    known = [
-        path
-        for path in {**values, **dict.fromkeys(written_paths)}
-        if path in observed.values
-    ]
-    before = {path: observed.values[path] for path in (*known, *wholes)}
-    rules, others = mapper.program.rules, observed.values
-    changed = compute_changes(
-        before, values, rules, creating=False, other_values=others
-    )
-    differing = {each.path: each for each in changed}
+    paths = (*values, *written_paths, *mapper.whole_paths)
+    before = {path: found[path] for path in paths if path in found}
+    rules = mapper.program.rules
+    changed = compute_changes(before, values, rules, creating=False, other_values=found)
     same = {
         path: Change(path=path, before=before[path], after=before[path])
-        for path in (*values, *wholes)
+        for path in (*values, *mapper.whole_paths)
         if path in before
     }
-    return tuple((same | differing).values())
+    return tuple((same | {each.path: each for each in changed}).values())
 
 
 def _build_adoption(candidate: Candidate, observed: TargetResource) -> Effect:
@@ -241,20 +200,20 @@ def _build_adoption(candidate: Candidate, observed: TargetResource) -> Effect:
     changes = compare_with_observed(
         candidate.mapper, candidate.desired.values, observed, written_paths
     )
-    return replace(
-        candidate.build_effect(),
+    # References that the target already has need no write.
+    references = (
+        Change(path=path, before=value, after=value)
+        for path, guids in candidate.desired.references.items()
+        if guids
+        and path in candidate.mapper.reference_mappings
+        and (value := get_reference_id(observed.values.get(path)))
+    )
+    return candidate.build_effect(
         action="create" if _is_own_creation(candidate, observed) else "adopt",
         resource=observed.id,
-        changes=(*changes, *_observed_references(candidate, observed)),
+        changes=(*changes, *references),
         guards=find_budgets(candidate.mapper, changes),
     )
-
-
-def _reenabling_changes(mapper: Mapper, link: Link) -> tuple[Change, ...]:
-    """Enable an object that we disabled, if no mapping writes `active`."""
-    if ACTIVE in mapper.paths or link.last_written.get(ACTIVE) is not False:
-        return ()
-    return (Change(path=ACTIVE, before=False, after=True),)
 
 
 def _build_update(candidate: Candidate, link: Link) -> Effect | None:
@@ -266,15 +225,20 @@ def _build_update(candidate: Candidate, link: Link) -> Effect | None:
     changed = compute_changes(
         before, candidate.desired.values, candidate.attribute_mappings, creating=False
     )
-    changed += _reenabling_changes(candidate.mapper, link)
+    if ACTIVE not in candidate.mapper.paths and link.last_written.get(ACTIVE) is False:
+        # We disabled it, and no mapping writes `active`.
+        changed += (Change(path=ACTIVE, before=False, after=True),)
     if not changed:
         return None
     changed += find_flow_always(
         changed, candidate.desired.values, candidate.attribute_mappings
     )
-    action = _choose_action(changed)
-    return replace(
-        candidate.build_effect(),
+    action: Action = "update"
+    if _changes_active_to(changed, active=False):
+        action = "disable"
+    elif any(each.path == ACTIVE and each.before is False for each in changed):
+        action = "enable"
+    return candidate.build_effect(
         action=action,
         phase=PHASE_DEPROVISION if action == "disable" else PHASE_WRITE,
         changes=changed,
@@ -283,9 +247,41 @@ def _build_update(candidate: Candidate, link: Link) -> Effect | None:
 
 
 def build_write(candidate: Candidate) -> Effect | None:
-    """Return the write that the object needs, or None."""
+    """Return the write that the object needs, or None; may raise MappingFault."""
     if candidate.observed is not None:
         return _build_adoption(candidate, candidate.observed)
     if candidate.link is not None:
         return _build_update(candidate, candidate.link)
-    return _build_creation(candidate)
+    if isinstance(candidate.unique_values, MappingFault):
+        raise candidate.unique_values
+    values = candidate.desired.values | candidate.unique_values
+    changes = compute_changes({}, values, candidate.attribute_mappings, creating=True)
+    return candidate.build_effect(changes=changes, guards=("creates",))
+
+
+def build_link(
+    effect: Effect, resource: str, written: FlatResource, link: Link | None
+) -> Link:
+    """Return the link to store after a write; `link` is the one before."""
+    new_origin: Origin = "created" if effect.action == "create" else "adopted"
+    return Link(
+        object_guid=effect.id,
+        type=effect.type,
+        resource=resource,
+        resource_type=effect.resource_type,
+        origin=link.origin if link else new_origin,
+        source_anchor=effect.anchor,
+        last_written=written,
+        checked=effect.action == "adopt" or link is None or link.checked,
+    )
+
+
+def apply_changes(written: FlatResource, changes: Sequence[Change]) -> FlatResource:
+    """Return the written values after these changes."""
+    after = dict(written)
+    for change in changes:
+        if change.after is None:
+            after.pop(change.path, None)
+        else:
+            after[change.path] = change.after
+    return after

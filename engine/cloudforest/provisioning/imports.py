@@ -13,22 +13,20 @@ from functools import partial
 from typing import Any, Literal, TypeVar
 
 import structlog
+from msgspec.structs import replace
 
 from cloudforest.base.errors import Interrupted, Refused, Unavailable
 from cloudforest.model.cycles import CycleKind, ImportEnd, LogEntry, Watermark
-from cloudforest.model.effects import Effect
 from cloudforest.model.messages import (
     Closing,
     Lookup,
     ObjectRecord,
-    Page,
     Record,
     SyncRequest,
     Unknown,
 )
-from cloudforest.model.program import ScopeProgram
 from cloudforest.program.digest import digest_program, select_attributes_to_read
-from cloudforest.provisioning.run import CycleContext
+from cloudforest.provisioning.run import CycleContext, read_pages
 
 T = TypeVar("T")
 
@@ -42,11 +40,6 @@ MISSING_MANIFEST = (
 """What is missing if an answer is incomplete although nothing failed."""
 
 
-def _scope_bindings(scope: ScopeProgram, bindings: dict[str, str]) -> dict[str, str]:
-    named = {*scope.all_organizational_units, *scope.groups}
-    return {dn: guid for dn, guid in bindings.items() if dn in named}
-
-
 async def build_request(
     context: CycleContext, kind: Literal["import", "read"], **more: Any
 ) -> SyncRequest:
@@ -54,19 +47,20 @@ async def build_request(
 
     Scratch data has no watermark, so a preview uses the bindings of the live job.
     """
-    watermark = await context.store.load_watermark(context.live_key)
+    watermark = await context.store.load_watermark(context.live_read_key)
+    known = watermark or Watermark(value=None, digest="", directory=None, bindings={})
+    scope = context.program.scope
+    named = {*scope.all_organizational_units, *scope.groups}
     return SyncRequest(
         id=uuid.uuid4().hex,
         job=context.job.name,
         domain=context.job.domain,
         kind=kind,
-        scope=context.program.scope,
+        scope=scope,
         attributes=select_attributes_to_read(context.program),
-        bindings=_scope_bindings(context.program.scope, watermark.bindings)
-        if watermark
-        else {},
-        directory=watermark.directory if watermark else None,
-        nested=watermark.nested if watermark else (),
+        bindings={dn: guid for dn, guid in known.bindings.items() if dn in named},
+        directory=known.directory,
+        nested=known.nested,
         **more,
     )
 
@@ -86,6 +80,18 @@ def require_closing(context: CycleContext, closing: Closing | None) -> Closing:
     if closing.error is not None:
         raise Interrupted(closing.error)
     return closing
+
+
+async def read_answer(
+    context: CycleContext, request: SyncRequest
+) -> tuple[list[Record], Closing]:
+    """Return the records of a small answer and its closing; see `require_closing`."""
+    records: list[Record] = []
+    closing: Closing | None = None
+    async for page in context.bus.request_pages(request):
+        records += page.records
+        closing = page.closing
+    return records, require_closing(context, closing)
 
 
 async def ask_until_whole(context: CycleContext, ask: Callable[[], Awaitable[T]]) -> T:
@@ -114,24 +120,26 @@ async def ask_until_whole(context: CycleContext, ask: Callable[[], Awaitable[T]]
 
 def count_objects(records: Sequence[Record]) -> int:
     """Return how many of the records are objects that could be read."""
-    read = (isinstance(each, ObjectRecord) for each in records)
-    return sum(read) - sum(isinstance(each, Unknown) for each in records)
-
-
-def _inquired_guids(effect: Effect) -> tuple[str, ...]:
-    """Return the objects to read before a retry: for a membership, the members."""
-    return (*effect.add, *effect.remove) if effect.action == "members" else (effect.id,)
+    objects = [each for each in records if isinstance(each, ObjectRecord)]
+    return sum(not isinstance(each, Unknown) for each in objects)
 
 
 async def inquire_about_escrowed(context: CycleContext) -> None:
-    """Add an inquiry about each escrowed object whose next try is due."""
-    now, after = context.clock(), ""
-    while page := await context.store.list_due_effects(
-        context.live_key, now, after=after, limit=BATCH
+    """Inquire about escrowed objects, or members, whose next try is due."""
+    now = context.clock()
+    async for page in read_pages(
+        lambda after: context.store.list_due_effects(
+            context.live_read_key, now, after=after, limit=BATCH
+        )
     ):
-        due = [guid for effect in page for guid in _inquired_guids(effect)]
+        due = [
+            guid
+            for each in page
+            for guid in (
+                (*each.add, *each.remove) if each.action == "members" else (each.id,)
+            )
+        ]
         await context.store.add_inquiries(context.key_name, due)
-        after = page[-1].key
 
 
 def require_same_directory(
@@ -173,10 +181,9 @@ def _unread_log_entries(
 async def _read_inquired(
     context: CycleContext, ids: Sequence[str], directory: str | None
 ) -> None:
-    generation = await context.store.begin_import(context.key_name, context.cycle_id)
-    prove = tuple(
-        sorted(await context.store.find_hidden_attributes(context.key_name, ids))
-    )
+    generation = await context.store.begin_import(context.key_name)
+    hidden = await context.store.find_hidden_attributes(context.key_name, ids)
+    prove = tuple(sorted(hidden))
     lookups = tuple(Lookup(by="guid", value=each) for each in ids)
     closing: Closing | None = None
     request = await build_request(context, "read", lookups=lookups, prove=prove)
@@ -186,22 +193,12 @@ async def _read_inquired(
             await context.store.save_log_entries(unread)
             context.counts.skipped += len(unread)
         context.counts.read += count_objects(page.records)
-        context.progress("import", context.counts.read)
+        context.report("import", context.counts.read, None)
         closing = page.closing
     ended = require_same_directory(context, closing, directory)
     await context.store.close_inquiries(
         context.key_name, generation, ids, complete=ended.complete, proven_clear=prove
     )
-
-
-async def close_all_inquiries(context: CycleContext, directory: str | None) -> None:
-    """Read all objects with an open inquiry, of this cycle and of earlier ones.
-
-    Raises Unavailable if an answer is incomplete, or comes from another domain than
-    `directory`. The next cycle then asks for the rest.
-    """
-    while ids := await context.store.list_inquiries(context.key_name, BATCH):
-        await ask_until_whole(context, partial(_read_inquired, context, ids, directory))
 
 
 async def load_start_watermark(context: CycleContext) -> Watermark | None:
@@ -212,22 +209,6 @@ async def load_start_watermark(context: CycleContext) -> Watermark | None:
     return watermark if watermark.digest == digest_program(context.program) else None
 
 
-def _cursor_watermark(
-    page: Page, start: Watermark | None, digest: str
-) -> Watermark | None:
-    if page.cursor is None:
-        return None
-    return Watermark(
-        value=page.cursor,
-        digest=digest,
-        directory=start.directory if start else None,
-        bindings=start.bindings if start else {},
-        nested=start.nested if start else (),
-        lacks=start.lacks if start else (),
-        asked=start.asked if start else None,
-    )
-
-
 async def _save_pages(
     context: CycleContext,
     request: SyncRequest,
@@ -236,41 +217,39 @@ async def _save_pages(
 ) -> Closing:
     """Store the pages of the answer; return its closing."""
     digest = digest_program(context.program)
+    resume = start or Watermark(value=None, digest=digest, directory=None, bindings={})
     closing: Closing | None = None
     async for page in context.bus.request_pages(request):
-        cursor = _cursor_watermark(page, start, digest)
+        cursor = None if page.cursor is None else replace(resume, value=page.cursor)
         await context.store.save_page(
             context.key_name, generation, page.records, cursor
         )
         context.counts.read += count_objects(page.records)
-        context.progress("import", context.counts.read)
+        context.report("import", context.counts.read, None)
         closing = page.closing
     return require_closing(context, closing)
 
 
-def _require_same_bindings(request: SyncRequest, closing: Closing) -> None:
-    """Refuse an answer about other OUs or groups than the scope is bound to."""
-    for dn, guid in closing.bindings.items():
-        if request.bindings.get(dn, guid) != guid:
-            raise Refused(
-                f'"{dn}" now resolves to another object than the scope is bound to. '
-                "If this is intended, accept it with "
-                f"`cloudforest job restart {request.job} --reset Full`."
-            )
+def _require_same_scope(request: SyncRequest, closing: Closing) -> None:
+    """Refuse an answer from another domain, or about other OUs or groups.
 
-
-def _require_same_domain(request: SyncRequest, closing: Closing) -> None:
-    """Refuse an answer from another domain, which has none of the job's objects.
-
-    Agents check this themselves before they name an object; this covers one that does
-    not.
+    Another domain has none of the job's objects. Agents check it themselves before they
+    name an object; this covers one that does not.
     """
+    accept = (
+        "is bound to. If this is intended, accept it with "
+        f"`cloudforest job restart {request.job} --reset Full`."
+    )
     if request.directory not in {None, closing.directory}:
         raise Refused(
             f'The agents of "{request.domain}" read another domain than the one that '
-            f'job "{request.job}" is bound to. If this is intended, accept it with '
-            f"`cloudforest job restart {request.job} --reset Full`."
+            f'job "{request.job}" {accept}'
         )
+    for dn, guid in closing.bindings.items():
+        if request.bindings.get(dn, guid) != guid:
+            raise Refused(
+                f'"{dn}" now resolves to another object than the scope {accept}'
+            )
 
 
 def _build_import_end(
@@ -300,34 +279,32 @@ def _build_import_end(
     )
 
 
-async def _import_once(
-    context: CycleContext, start: Watermark | None
-) -> tuple[CycleKind, Closing]:
+async def _import_once(context: CycleContext, start: Watermark | None) -> Closing:
     request = await build_request(
         context, "import", watermark=start.value if start else None
     )
-    generation = await context.store.begin_import(context.key_name, context.cycle_id)
+    generation = await context.store.begin_import(context.key_name)
     closing = await _save_pages(context, request, generation, start)
-    _require_same_domain(request, closing)
-    _require_same_bindings(request, closing)
+    _require_same_scope(request, closing)
     end = _build_import_end(context, start, closing)
     await context.store.finish_import(
         context.key_name, context.job.target, generation, end
     )
-    return "incremental" if start else "initial", closing
+    return closing
 
 
 async def import_changes(context: CycleContext, start: Watermark | None) -> CycleKind:
     """Import everything, or what changed since `start`; return which of the two.
 
-    Then read the objects with an open inquiry by objectGUID. Raises Unavailable if an
-    answer is incomplete: the store keeps the pages that came, the watermark stays, and
-    the next cycle asks for the rest.
+    Then read the objects with an open inquiry, of this cycle and of earlier ones, by
+    objectGUID. Raises Unavailable if an answer is incomplete, or comes from another
+    domain: the store keeps the pages that came, the watermark stays, and the next cycle
+    asks for the rest.
     """
     await inquire_about_escrowed(context)
-    kind, closing = await ask_until_whole(
-        context, partial(_import_once, context, start)
-    )
-    await close_all_inquiries(context, closing.directory)
+    closing = await ask_until_whole(context, partial(_import_once, context, start))
+    read = partial(_read_inquired, context, directory=closing.directory)
+    while ids := await context.store.list_inquiries(context.key_name, BATCH):
+        await ask_until_whole(context, partial(read, ids))
     await context.store.forget_unlinked(context.key_name, context.job.target)
-    return kind
+    return "incremental" if start else "initial"

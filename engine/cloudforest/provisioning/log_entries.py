@@ -39,16 +39,11 @@ def _shorten(value: Any) -> Any:
     match value:
         case str() if len(value) > MAX_TEXT_LENGTH:
             return f"{value[:MAX_TEXT_LENGTH]}… ({len(value)} characters)"
-        case list() if len(value) > MAX_ITEMS:
-            return [*map(_shorten, value[:MAX_ITEMS]), f"… ({len(value)} values)"]
         case list():
-            return [_shorten(each) for each in value]
+            cut = [f"… ({len(value)} values)"] if len(value) > MAX_ITEMS else []
+            return [*map(_shorten, value[:MAX_ITEMS]), *cut]
         case _:
             return value
-
-
-def _redact(value: Any) -> str | None:
-    return None if value is None else REDACTED
 
 
 def redact_changes(
@@ -56,8 +51,12 @@ def redact_changes(
 ) -> Iterator[Change]:
     """Yield the changes with the mark in place of sensitive values, except None."""
     for each in changes:
-        show = _redact if each.path in sensitive else _shorten
-        before, after = show(each.before), show(each.after)
+        before, after = each.before, each.after
+        if each.path in sensitive:
+            before = None if before is None else REDACTED
+            after = None if after is None else REDACTED
+        else:
+            before, after = _shorten(before), _shorten(after)
         if before is each.before and after is each.after:
             yield each
         else:
@@ -65,12 +64,13 @@ def redact_changes(
 
 
 def _reference_changes(outcome: Outcome) -> Iterator[Change]:
-    """Yield references as resource ids; an unwritten one has the objectGUID."""
+    """Yield changed references as resource ids; unwritten ones have the objectGUID."""
     written = outcome.link.last_written if outcome.link else None
     for each in outcome.effect.references:
         source_id = {"objectGUID": each.to} if each.to else None
         after = source_id if written is None else written.get(each.path)
-        yield Change(path=each.path, before=each.before, after=after)
+        if after != each.before:
+            yield Change(path=each.path, before=each.before, after=after)
 
 
 def list_sent_changes(effect: Effect) -> list[Change]:
@@ -80,10 +80,9 @@ def list_sent_changes(effect: Effect) -> list[Change]:
 def _logged_members(outcome: Outcome) -> LoggedMembers | None:
     """Return the members that were written, or else those that failed."""
     effect = outcome.effect
-    add = outcome.added or effect.add
-    remove = outcome.removed or effect.remove
     if effect.action != "members":
         return None
+    add, remove = outcome.added or effect.add, outcome.removed or effect.remove
     return LoggedMembers(
         added=len(add),
         removed=len(remove),
@@ -94,13 +93,9 @@ def _logged_members(outcome: Outcome) -> LoggedMembers | None:
 
 def _display_name(effect: Effect, link: Link | None, sensitive: frozenset[str]) -> str:
     """Return a name for people, from values that the target gets."""
-    written = link.last_written if link else {}
-    values = {each.path: each.after for each in effect.changes} | written
-    names = (
-        values.get(path)
-        for path in ("userName", "displayName")
-        if path not in sensitive
-    )
+    values = effect.after_values | (link.last_written if link else {})
+    paths = [each for each in ("userName", "displayName") if each not in sensitive]
+    names = (values.get(each) for each in paths)
     return next((name for name in names if isinstance(name, str)), effect.id)
 
 
@@ -111,12 +106,8 @@ def _build_log_entry(
     sensitive: frozenset[str],
 ) -> LogEntry:
     effect = outcome.effect
-    references = [
-        each for each in _reference_changes(outcome) if each.before != each.after
-    ]
-    changes = tuple(
-        redact_changes([*list_sent_changes(effect), *references], sensitive)
-    )
+    sent = [*list_sent_changes(effect), *_reference_changes(outcome)]
+    changes = tuple(redact_changes(sent, sensitive))
     return LogEntry(
         time=context.clock(),
         cycle=context.cycle_id,
@@ -140,9 +131,7 @@ async def load_display_names(
     context: CycleContext, effects: Sequence[Effect]
 ) -> dict[str, str]:
     """Return the display name of each effect's object, by objectGUID."""
-    links = await context.store.load_links(
-        context.job.target, [each.id for each in effects]
-    )
+    links = await context.load_links([each.id for each in effects])
     return {
         each.id: _display_name(
             each, links.get(each.id), list_sensitive_paths(context.program, each.type)
@@ -155,9 +144,8 @@ async def build_log_entries(
     context: CycleContext, outcomes: Sequence[Outcome]
 ) -> list[LogEntry]:
     """Return a log entry for each outcome, successful or not."""
-    unnamed = [each.effect.id for each in outcomes if each.link is None]
-    links = (
-        await context.store.load_links(context.job.target, unnamed) if unnamed else {}
+    links = await context.load_links(
+        [each.effect.id for each in outcomes if each.link is None]
     )
     hidden = {
         kind: list_sensitive_paths(context.program, kind)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from operator import attrgetter
 
 from cloudforest.base.values import canonical_digest
 from cloudforest.model.program import (
@@ -20,7 +21,7 @@ from cloudforest.program.expressions.analysis import (
     find_impure_functions,
     uses_function,
 )
-from cloudforest.program.expressions.evaluate import NO_CONTEXT, EvaluationContext
+from cloudforest.program.expressions.function import NO_CONTEXT, EvaluationContext
 from cloudforest.program.mapping.desired import DesiredValues, compile_mapping
 from cloudforest.program.scim.path import parse_path
 
@@ -61,28 +62,20 @@ class Mapper:
     @cached_property
     def paths(self) -> tuple[str, ...]:
         """All paths that are compared; memberships are not among them."""
-        return tuple(
-            rule.target
-            for rule in self.program.rules
-            if not (rule.reference and rule.multi)
-        )
+        rules = self.program.rules
+        return tuple(r.target for r in rules if not (r.reference and r.multi))
 
     @property
     def whole_paths(self) -> tuple[str, ...]:
         """The attributes that AttributeAddOnly mappings write only a part of."""
-        adding = (
-            r.target for r in self.program.rules if r.flow_type == "AttributeAddOnly"
-        )
+        rules = self.program.rules
+        adding = [each.target for each in rules if each.flow_type == "AttributeAddOnly"]
         found = {path: parse_path(path).attribute_path for path in adding}
         return tuple(sorted({each for path, each in found.items() if each != path}))
 
     @property
     def paths_to_read(self) -> tuple[str, ...]:
-        """The paths to read of a resource in order to compare it.
-
-        They include `active`, which a deprovision sets to false even if no mapping
-        writes it.
-        """
+        """The paths to read and compare; a deprovision sets `active` in any case."""
         also = self.has_active and ACTIVE not in self.paths
         return (*self.paths, *self.whole_paths, *[ACTIVE] * also)
 
@@ -90,28 +83,22 @@ class Mapper:
 def _build_mapper(
     program: AttributeProgram, evaluation_context: EvaluationContext
 ) -> Mapper:
-    references = [rule for rule in program.rules if rule.reference]
+    rules = program.rules
+    references = [each for each in rules if each.reference]
+    matching = [each for each in rules if each.matching_priority > 0]
+    random = [each.target for each in rules if find_impure_functions(each.expression)]
     return Mapper(
         program=program,
         map_object=compile_mapping(program, evaluation_context),
-        matching_mappings=tuple(
-            sorted(
-                (rule for rule in program.rules if rule.matching_priority > 0),
-                key=lambda rule: rule.matching_priority,
-            )
-        ),
-        reference_mappings={rule.target: rule for rule in references if not rule.multi},
-        members_mapping=next((rule for rule in references if rule.multi), None),
-        random_paths=frozenset(
-            rule.target
-            for rule in program.rules
-            if find_impure_functions(rule.expression)
-        ),
-        digest=canonical_digest(program.rules),
+        matching_mappings=tuple(sorted(matching, key=attrgetter("matching_priority"))),
+        reference_mappings={each.target: each for each in references if not each.multi},
+        members_mapping=next((each for each in references if each.multi), None),
+        random_paths=frozenset(random),
+        digest=canonical_digest(rules),
         unique_paths=tuple(
-            rule.target
-            for rule in program.rules
-            if uses_function(rule.expression, SELECT_UNIQUE_VALUE)
+            each.target
+            for each in rules
+            if uses_function(each.expression, SELECT_UNIQUE_VALUE)
         ),
         evaluation_context=evaluation_context,
     )

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from cloudforest.base.clock import Backoff
 from cloudforest.base.values import canonical_digest
-from cloudforest.model.cycles import Attempts, Cycle
+from cloudforest.model.cycles import Cycle
 from cloudforest.model.jobs import (
     Breaker,
     JobHealth,
@@ -30,6 +30,8 @@ MIN_ATTEMPTS = 10
 MAX_FAILURE_RATE = 0.4
 MAX_FAILED_CYCLES = 10
 """Cycles in a row that failed for a reason that only a person can fix."""
+FAULTS_FOR_OPERATORS = frozenset({"credential", "configuration"})
+"""Why a cycle failed, if waiting does not fix it."""
 QUARANTINE_BACKOFF = Backoff(first=timedelta(minutes=10), longest=timedelta(hours=24))
 QUARANTINE_LIFETIME = timedelta(weeks=4)
 
@@ -48,15 +50,6 @@ def reset_if_changed(state: JobState, registered: str) -> JobState:
     return replace(state, registered=registered, failures=0, quarantine=None)
 
 
-def _needs_operator(cycle: Cycle) -> bool:
-    """Return whether the cycle failed for a reason that waiting does not fix."""
-    return cycle.fault in {"credential", "configuration"}
-
-
-def _count_failures(state: JobState, cycle: Cycle) -> int:
-    return state.failures + 1 if cycle.state == "failed" else 0
-
-
 def _error_rate_cause(failed: int, tried: int) -> QuarantineCause:
     objects = "object" if tried == 1 else "objects"
     return "error-rate", (
@@ -65,19 +58,16 @@ def _error_rate_cause(failed: int, tried: int) -> QuarantineCause:
     )
 
 
-def _find_cause(
-    attempts: Attempts, failures: int, error: str | None
-) -> QuarantineCause | None:
+def _find_cause(state: JobState, cycle: Cycle) -> QuarantineCause | None:
     """Return why a job goes into quarantine; retries out of escrow do not count.
 
     Otherwise a few old escrowed objects, retried together once a day, would be enough.
     """
-    if failures >= MAX_FAILED_CYCLES:
-        return (
-            "failed-cycles",
-            f"{failures} cycles in a row failed. The last error: {error}",
+    if state.failures >= MAX_FAILED_CYCLES:
+        return "failed-cycles", (
+            f"{state.failures} cycles in a row failed. The last error: {cycle.error}"
         )
-    tried, failed = attempts.first, attempts.first_failed
+    tried, failed = cycle.attempts.first, cycle.attempts.first_failed
     if tried >= MIN_ATTEMPTS and failed > MAX_FAILURE_RATE * tried:
         return _error_rate_cause(failed, tried)
     return None
@@ -98,25 +88,6 @@ def _find_remaining_cause(
     return None
 
 
-def _extend_or_lift(
-    state: JobState, quarantine: Quarantine, cycle: Cycle, now: datetime
-) -> JobState:
-    cause = _find_remaining_cause(quarantine, cycle)
-    if cause is None:
-        return replace(state, quarantine=None)
-    reason, sentence = cause
-    count = quarantine.count + 1
-    longer = replace(
-        quarantine,
-        reason=reason,
-        sentence=sentence,
-        next=now + QUARANTINE_BACKOFF.delay(count + 1),
-        count=count,
-    )
-    ended = now - quarantine.since >= QUARANTINE_LIFETIME
-    return replace(state, quarantine=longer, disabled=now if ended else None)
-
-
 def update_job_state(state: JobState, cycle: Cycle, registered: str) -> JobState:
     """Return the job's state after a cycle; a successful one lifts the quarantine.
 
@@ -124,22 +95,28 @@ def update_job_state(state: JobState, cycle: Cycle, registered: str) -> JobState
     """
     now = cycle.finished or cycle.started
     state = reset_if_changed(state, registered)
-    if cycle.state == "failed" and not _needs_operator(cycle):
+    if cycle.state != "failed":
+        state = replace(state, failures=0)
+    elif cycle.fault in FAULTS_FOR_OPERATORS:
+        state = replace(state, failures=state.failures + 1)
+    else:
         return state
-    state = replace(state, failures=_count_failures(state, cycle))
-    if state.quarantine is not None:
-        return _extend_or_lift(state, state.quarantine, cycle, now)
-    cause = _find_cause(cycle.attempts, state.failures, cycle.error)
+    known = state.quarantine
+    cause = _find_remaining_cause(known, cycle) if known else _find_cause(state, cycle)
     if cause is None:
-        return state
+        return replace(state, quarantine=None)
+    since, count = (known.since, known.count + 1) if known else (now, 0)
     reason, sentence = cause
-    imposed = Quarantine(
-        since=now,
+    quarantine = Quarantine(
+        since=since,
         reason=reason,
         sentence=sentence,
-        next=now + QUARANTINE_BACKOFF.delay(1),
+        next=now + QUARANTINE_BACKOFF.delay(count + 1),
+        count=count,
     )
-    return replace(state, quarantine=imposed)
+    ended = now if now - since >= QUARANTINE_LIFETIME else None
+    disabled = ended if known else state.disabled
+    return replace(state, quarantine=quarantine, disabled=disabled)
 
 
 def update_breaker(

@@ -4,30 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from functools import cached_property
+from operator import attrgetter
+from typing import Any, TypeVar
 
 from cloudforest.base.clock import Clock
 from cloudforest.base.errors import Busy, Misconfigured
+from cloudforest.base.values import canonical_digest
 from cloudforest.model.cycles import Attempts, Counts
 from cloudforest.model.effects import Effect
-from cloudforest.model.jobs import JobKey, KeyName, ScratchKey, live_key
+from cloudforest.model.jobs import JobKey, ReadKey, ScratchKey, WriteKey, live_key
 from cloudforest.model.ports.bus import AgentBus
 from cloudforest.model.ports.store import ProvisioningStore
 from cloudforest.model.ports.target import Target
 from cloudforest.model.program import JobProgram
 from cloudforest.model.registration import Job, Profile, Registration
+from cloudforest.model.source import KEPT_PRESENCES, Link
 
+T = TypeVar("T")
 
-class Progress(Protocol):
-    def __call__(self, phase: str, done: int, total: int | None = None, /) -> None:
-        """Report a phase (import, evaluate, count, export) and the objects done.
+Progress = Callable[[str, int, int | None], None]
+"""Reports a phase (import, evaluate, count, export), the objects done, and their total.
 
-        `total` is None while it is not known.
-        """
-        ...
+The total is None while it is not known.
+"""
 
 
 def ignore_progress(_phase: str, _done: int, _total: int | None = None, /) -> None:
@@ -55,18 +58,43 @@ def get_registered_job(
     return found, registration.programs[job], target.profile
 
 
-def _find_sibling_jobs(registration: Registration, job: Job) -> tuple[KeyName, ...]:
-    """Return the other jobs of the same target."""
-    return tuple(
-        live_key(each.name)
-        for each in registration.jobs
-        if each.target == job.target and each.name != job.name
-    )
+async def read_pages(
+    list_after: Callable[[Any], Awaitable[list[T]]],
+    key_of: Callable[[T], Any] = attrgetter("key"),
+    first: Any = "",
+) -> AsyncIterator[list[T]]:
+    """Yield the pages of a list in the order of its keys; `first` precedes all keys."""
+    after = first
+    while page := await list_after(after):
+        yield page
+        after = key_of(page[-1])
+
+
+@dataclass
+class CycleProgress:
+    """What a cycle has counted, claimed and spent so far.
+
+    `remaining_rekeys`: how many more the budget allows, for those found at export.
+    `claims`: the objectGUIDs for which resources are claimed until their link is
+    stored. `unanswered_keys`: the effects put in escrow since the target last answered.
+    `emptied_groups` are charged to their budget.
+    """
+
+    counts: Counts = field(default_factory=Counts)
+    attempts: Attempts = field(default_factory=Attempts)
+    remaining_rekeys: int | None = None
+    claims: dict[str, str] = field(default_factory=dict)
+    unanswered_keys: list[str] = field(default_factory=list)
+    emptied_groups: set[str] = field(default_factory=set)
+
+    def claim_resource(self, resource: str, object_id: str) -> bool:
+        """Claim a resource until its link is stored; return False if it is taken."""
+        return self.claims.setdefault(resource, object_id) == object_id
 
 
 @dataclass(frozen=True)
 class CycleContext:
-    """One cycle: its job as registered at the start, its ports, and its counts.
+    """One cycle: its job as registered at the start, its ports, and its progress.
 
     `key_name` is the name that source objects, memberships and effects are kept under:
     the job's live key, or a scratch key in a preview. `allowed_stages` are the digests
@@ -81,18 +109,11 @@ class CycleContext:
     bus: AgentBus
     target: Target
     clock: Clock
-    key_name: KeyName
-    progress: Progress = ignore_progress
+    key_name: WriteKey
+    report: Progress = ignore_progress
     cycle_id: str = field(default_factory=lambda: uuid.uuid4().hex)
-    counts: Counts = field(default_factory=Counts)
-    attempts: Attempts = field(default_factory=Attempts)
-
-    remaining_budgets: dict[str, int] = field(default_factory=dict)
-    """How many more effects each budget allows of those that only the export finds."""
-    claims: dict[str, str] = field(default_factory=dict)
-    unanswered_keys: list[str] = field(default_factory=list)
-    """Keys of the effects put in escrow since the target last answered."""
-    siblings: tuple[KeyName, ...] = ()
+    progress: CycleProgress = field(default_factory=CycleProgress)
+    siblings: tuple[ReadKey, ...] = ()
     allowed_stages: frozenset[str] = frozenset()
     only_object: str | None = None
 
@@ -106,7 +127,7 @@ class CycleContext:
         bus: AgentBus,
         target: Target,
         clock: Clock,
-        progress: Progress = ignore_progress,
+        report: Progress = ignore_progress,
     ) -> CycleContext:
         """Return the context of a job's next cycle.
 
@@ -122,8 +143,12 @@ class CycleContext:
             target=target,
             clock=clock,
             key_name=live_key(job),
-            progress=progress,
-            siblings=_find_sibling_jobs(registration, pinned),
+            report=report,
+            siblings=tuple(
+                ReadKey(each.name)
+                for each in registration.jobs
+                if each.target == pinned.target and each.name != job
+            ),
         )
 
     def for_object(self, object_guid: str) -> CycleContext:
@@ -140,40 +165,51 @@ class CycleContext:
 
     def as_new_cycle(self) -> CycleContext:
         """Return the context of another cycle: a new id, and nothing counted yet."""
-        return replace(
-            self,
-            cycle_id=uuid.uuid4().hex,
-            counts=Counts(),
-            attempts=Attempts(),
-            remaining_budgets={},
-            claims={},
-            unanswered_keys=[],
-        )
+        return replace(self, cycle_id=uuid.uuid4().hex, progress=CycleProgress())
 
-    def claim_resource(self, resource: str, object_id: str) -> bool:
-        """Claim a resource until its link is stored; return False if it is taken."""
-        return self.claims.setdefault(resource, object_id) == object_id
+    @property
+    def counts(self) -> Counts:
+        return self.progress.counts
 
-    async def read_pending_effects(
+    def read_pending_effects(
         self, phase: int, limit: int
     ) -> AsyncIterator[list[Effect]]:
         """Yield the pending effects of a phase by key, in batches of `limit`."""
-        after = ""
-        while batch := await self.store.list_pending_effects(
-            self.key_name, self.cycle_id, phase, after=after, limit=limit
-        ):
-            yield batch
-            after = batch[-1].key
+        return read_pages(
+            lambda after: self.store.list_pending_effects(
+                self.key_name, self.cycle_id, phase, after=after, limit=limit
+            )
+        )
+
+    async def load_links(self, ids: Sequence[str]) -> dict[str, Link]:
+        """Return the links of the objects in this job's target."""
+        return await self.store.load_links(self.job.target, ids) if ids else {}
+
+    async def load_resource_ids(self, ids: Sequence[str]) -> dict[str, str]:
+        """Return the resource id of each of the objects that is linked."""
+        return await self.store.load_resource_ids(self.job.target, ids) if ids else {}
+
+    async def find_held_by_siblings(self, ids: Sequence[str]) -> frozenset[str]:
+        """Return the objects of a sibling job; only that job may remove them."""
+        if not self.siblings or not ids:
+            return frozenset()
+        found = await self.store.load_presences(self.siblings, ids)
+        return frozenset(guid for guid, each in found.items() if each in KEPT_PRESENCES)
+
+    @cached_property
+    def settled_digest(self) -> str:
+        """The digest that settled objects rest on: if it changes, all are due."""
+        return canonical_digest([self.job.target, self.siblings, self.program.mappings])
 
     @property
     def is_scratch(self) -> bool:
         """Whether this is a preview, which must leave no trace."""
-        return self.key_name != self.job.name
+        return str(self.key_name) != self.job.name
 
     @property
-    def live_key(self) -> KeyName:
-        """The name that the job's live data is kept under; a preview only reads it."""
-        return live_key(self.job.name)
+    def live_read_key(self) -> ReadKey:
+        """The key to read the job's live data by, also in a preview."""
+        return ReadKey(self.job.name)
 
     @property
     def key(self) -> JobKey:

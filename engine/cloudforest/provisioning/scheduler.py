@@ -51,10 +51,9 @@ class HintBudget:
     def take_hint(self, domain: str, now: datetime) -> bool:
         """Use up one hint of the domain; return whether it had one left."""
         left = self._count_left(domain, now)
-        if left < 1:
-            return False
-        self._left_by_domain[domain] = (left - 1, now)
-        return True
+        if left >= 1:
+            self._left_by_domain[domain] = (left - 1, now)
+        return left >= 1
 
     def _count_left(self, domain: str, now: datetime) -> float:
         left, since = self._left_by_domain.get(domain, (MAX_HINTS, now))
@@ -135,19 +134,18 @@ class Scheduler:
         starts = {}
         for job in jobs:
             hold = holds.get(job.name, now)
-            if job.enabled and hold is not None:
-                starts[job.name] = max(self._compute_next_start(job, now), hold)
+            if not job.enabled or hold is None:
+                continue
+            hinted = job.name in self._hinted_jobs
+            interval = timedelta(seconds=job.interval)
+            start = compute_next_start(
+                previous=self._last_starts.get(job.name),
+                now=now,
+                interval=min(MIN_START_INTERVAL, interval) if hinted else interval,
+                jitter=self._jitters.setdefault(job.name, self.draw_jitter()),
+            )
+            starts[job.name] = max(start, hold)
         return starts
-
-    def _compute_next_start(self, job: Job, now: datetime) -> datetime:
-        hinted = job.name in self._hinted_jobs
-        interval = timedelta(seconds=job.interval)
-        return compute_next_start(
-            previous=self._last_starts.get(job.name),
-            now=now,
-            interval=min(MIN_START_INTERVAL, interval) if hinted else interval,
-            jitter=self._jitters.setdefault(job.name, self.draw_jitter()),
-        )
 
     async def serve(self) -> None:
         """Run until cancelled."""
@@ -177,9 +175,10 @@ class Scheduler:
                 self._running.add(name)
                 self._hinted_jobs.discard(name)
                 tasks.create_task(self._run_cycle(name, registration))
-        return self._seconds_to_next_start(
-            self.compute_next_starts(registration.jobs, now, holds), now
-        )
+        starts = self.compute_next_starts(registration.jobs, now, holds)
+        waits = [(start - now).total_seconds() for start in starts.values()]
+        # A due job that still runs starts at the first tick after it ended.
+        return min([POLL_SECONDS, *(wait for wait in waits if wait > 0)])
 
     def _apply_hints(self, jobs: Iterable[Job], now: datetime) -> None:
         accepted = {
@@ -200,15 +199,6 @@ class Scheduler:
             if name in self._hinted_jobs:
                 self._wake.set()
 
-    @staticmethod
-    def _seconds_to_next_start(starts: dict[str, datetime], now: datetime) -> float:
-        """Return the seconds until the next start, or until the next tick.
-
-        A due job that still runs starts at the first tick after it ended.
-        """
-        waits = [(start - now).total_seconds() for start in starts.values()]
-        return min([POLL_SECONDS, *(wait for wait in waits if wait > 0)])
-
     async def _sleep_or_wake(self, seconds: float) -> None:
         """Sleep, but return early when a hint or a start request arrives."""
         sleeping = asyncio.ensure_future(self.sleep(seconds))
@@ -224,10 +214,7 @@ class Scheduler:
 
 @dataclass(frozen=True)
 class Retention:
-    """Deletes log entries and cycles older than the tenant's retention.
-
-    It reads the setting each hour.
-    """
+    """Deletes log entries and cycles older than the tenant's retention, each hour."""
 
     read_registration: ReadRegistration
     store: ProvisioningStore

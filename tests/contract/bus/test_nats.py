@@ -25,6 +25,7 @@ from tests.support.bus import (
     pages,
     request_for,
     running_server,
+    server_pid,
 )
 
 from cloudforest.adapters.bus.agent import NatsListener
@@ -36,7 +37,6 @@ from cloudforest.adapters.bus.protocol import (
     request_subject,
 )
 from cloudforest.adapters.bus.service import NatsAgentBus, open_agent_bus
-from cloudforest.base.clock import system_clock
 from cloudforest.base.errors import Unavailable
 from cloudforest.base.nkey import new_user_key
 from cloudforest.model.identity import BusAccess
@@ -45,12 +45,7 @@ from cloudforest.model.messages import Page, SyncRequest
 
 @pytest.fixture
 async def service(real_bus) -> AsyncIterator[NatsAgentBus]:
-    bus = await open_agent_bus(
-        real_bus.authority,
-        endpoint=real_bus.server.endpoint,
-        clock=system_clock,
-        timeouts=PATIENCE,
-    )
+    bus = await open_agent_bus(real_bus.authority, real_bus.server.endpoint, PATIENCE)
     yield bus
     await bus.close()
 
@@ -212,7 +207,7 @@ async def test_keep_alives_without_pages_time_out(service, agent):
         await asyncio.Event().wait()
 
     await agent.listen(DOMAIN, stuck)
-    service._timeouts = replace(PATIENCE, idle=60, page=0.6)
+    service.timeouts = replace(PATIENCE, idle=60, page=0.6)
     answer = service.request_pages(request_for())
     await anext(answer)
     async with asyncio.timeout(30):
@@ -258,10 +253,10 @@ async def test_renewing_access_during_answers_loses_no_page(real_bus, service):
 
 
 async def test_answer_continues_after_the_server_was_killed(real_bus, service, agent):
-    port, pid = real_bus.server.port, real_bus.server.pid
+    port, pid = real_bus.server.port, server_pid(real_bus.server)
     # nats-py waits two seconds between attempts, longer than the test's timeouts.
-    agent._settings = replace(PACE, give_up_after=30)
-    service._timeouts = replace(PATIENCE, idle=30, gap=30)
+    agent.settings = replace(PACE, give_up_after=30)
+    service.timeouts = replace(PATIENCE, idle=30, gap=30)
 
     async def steady(request: SyncRequest) -> AsyncIterator[Page]:
         for number in range(40):
@@ -276,12 +271,12 @@ async def test_answer_continues_after_the_server_was_killed(real_bus, service, a
             os.kill(pid, signal.SIGKILL)
     assert got == list(range(40))
     assert real_bus.server.port == port
-    assert real_bus.server.pid != pid
+    assert server_pid(real_bus.server) != pid
 
 
 async def test_server_start_is_retried_after_an_error(real_bus, monkeypatch):
     server = real_bus.server
-    pid, spawn = server.pid, server._spawn
+    pid, spawn = server_pid(server), server._spawn
     failures = [OSError(errno.ENOSPC, "No space left on device")]
 
     async def full(port):
@@ -292,7 +287,7 @@ async def test_server_start_is_retried_after_an_error(real_bus, monkeypatch):
     monkeypatch.setattr(server, "_spawn", full)
     os.kill(pid, signal.SIGKILL)
     async with asyncio.timeout(30):
-        while server.pid in {None, pid}:
+        while server_pid(server) in {None, pid}:
             await asyncio.sleep(0.02)
     assert failures == []
 
@@ -328,7 +323,7 @@ async def test_server_moves_if_its_port_is_taken_while_it_runs(
     monkeypatch.setattr(server, "_launch", later)
     server.on_endpoint_change = service.set_endpoint
     await agent.listen(DOMAIN, pages("a1", 3))
-    os.kill(server.pid, signal.SIGKILL)
+    os.kill(server_pid(server), signal.SIGKILL)
     async with asyncio.timeout(60):
         while agent.is_connected:
             await asyncio.sleep(0.02)
@@ -337,7 +332,7 @@ async def test_server_moves_if_its_port_is_taken_while_it_runs(
             while server.port == port:
                 await asyncio.sleep(0.02)
             # As bootstrap would do.
-            await agent.connect(real_bus.access("a1", (DOMAIN,), key=agent._key))
+            await agent.connect(real_bus.access("a1", (DOMAIN,), key=agent.key))
             while not service._connection.connected:
                 await asyncio.sleep(0.02)
             assert (
@@ -366,7 +361,7 @@ async def test_server_files_and_arguments_expose_no_secrets(real_bus):
     for path in folder.rglob("*"):
         expected = 0o700 if path.is_dir() else 0o600
         assert stat.S_IMODE(path.stat().st_mode) == expected, path
-    process = Path(f"/proc/{real_bus.server.pid}")
+    process = Path(f"/proc/{server_pid(real_bus.server)}")
     # Python sets LC_CTYPE for the leash (PEP 538).
     assert (process / "environ").read_bytes() in (b"", b"LC_CTYPE=C.UTF-8\0")
     config = real_bus.server.folder / "nats.conf"

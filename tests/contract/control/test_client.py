@@ -6,7 +6,7 @@ import json
 
 from tests.servers.hostile import HostileServer, Reply
 
-from cloudforest.adapters.control.client import ControlPlaneClient
+from cloudforest.adapters.control import ControlPlaneClient
 from cloudforest.model.registration import Registration, Tenant
 
 REGISTRATION = Registration(tenant=Tenant(name="contoso", scenario="pilot"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.servers.hostile import HostileServer, Reply
 
-from cloudforest.adapters.control.http import AgentControlPlaneClient
+from cloudforest.adapters.control import AgentControlPlaneClient
 from cloudforest.base.errors import Rejected
 from cloudforest.model.identity import BootstrapRequest, EnrolRequest
 

@@ -63,7 +63,7 @@ class Forest:
         return over_ldap(
             self.contoso,
             domain=LAB,
-            controllers=[self.lab.url],
+            urls=[self.lab.url],
             ca=str(self.lab.ca),
             username=self.lab.user,
             password=Secret(self.lab.password),
@@ -265,7 +265,7 @@ async def test_silent_controller_of_another_domain_does_not_block(
     bob = bridged.contoso.samba.guid(staff(2))
 
     def silent(_: Forest, domain: str) -> LdapDirectory:
-        nowhere = {} if domain != LAB else {"controllers": ["ldaps://127.0.0.1:1"]}
+        nowhere = {} if domain != LAB else {"urls": ["ldaps://127.0.0.1:1"]}
         return over_ldap(bridged.contoso, domain=domain, **nowhere)
 
     monkeypatch.setattr(Forest, "directory", silent)

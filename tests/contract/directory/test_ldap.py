@@ -17,7 +17,7 @@ from tests.servers.contoso import BASE, GROUPS, NORMAL, PEOPLE, staff
 from tests.servers.samba import Contoso
 from tests.support.ldap import over_ldap
 
-from cloudforest.adapters.ldap import controllers, session
+from cloudforest.adapters.ldap import controllers
 from cloudforest.adapters.ldap.directory import LdapDirectory
 from cloudforest.base.errors import Misconfigured, Rejected, Unavailable
 from cloudforest.base.secrets import Secret
@@ -186,9 +186,7 @@ async def test_account_without_replication_right_reads_what_it_may_see(
 
 
 async def test_next_controller_is_used_when_one_is_down(contoso: Contoso):
-    directory = over_ldap(
-        contoso, controllers=["ldaps://127.0.0.101", contoso.samba.url]
-    )
+    directory = over_ldap(contoso, urls=["ldaps://127.0.0.101", contoso.samba.url])
 
     assert await directory.identify_domain() == contoso.samba.guid(BASE)
 
@@ -196,15 +194,14 @@ async def test_next_controller_is_used_when_one_is_down(contoso: Contoso):
 async def test_silent_controllers_are_skipped_once(
     contoso: Contoso, monkeypatch: pytest.MonkeyPatch
 ):
-    for module in (session, controllers):
-        monkeypatch.setattr(module, "CONNECT_SECONDS", 0.3)
+    monkeypatch.setattr(controllers, "CONNECT_SECONDS", 0.3)
     with ExitStack() as servers:
         silent = [
             servers.enter_context(socket.create_server(("127.0.0.1", 0)))
             for _ in range(3)
         ]
         urls = [f"ldaps://127.0.0.1:{each.getsockname()[1]}" for each in silent]
-        directory = over_ldap(contoso, controllers=[*urls, contoso.samba.url])
+        directory = over_ldap(contoso, urls=[*urls, contoso.samba.url])
 
         assert await directory.identify_domain() == contoso.samba.guid(BASE)
         for each in silent:
@@ -223,13 +220,13 @@ async def test_silent_controllers_are_skipped_once(
 )
 async def test_invalid_controller_url_is_reported(contoso: Contoso, controller: str):
     with pytest.raises(Misconfigured, match=re.escape(f'"{controller}"')):
-        await over_ldap(contoso, controllers=[controller]).identify_domain()
+        await over_ldap(contoso, urls=[controller]).identify_domain()
 
 
 async def test_invalid_host_name_is_unreachable(contoso: Contoso):
     controller = f"ldaps://{'a' * 70}.contoso.com"
     with pytest.raises(Unavailable, match="can't be reached"):
-        await over_ldap(contoso, controllers=[controller]).identify_domain()
+        await over_ldap(contoso, urls=[controller]).identify_domain()
 
 
 async def test_server_name_is_verified_instead_of_the_address(contoso: Contoso):
@@ -257,7 +254,7 @@ async def test_refused_account_is_not_tried_at_another_controller(
 ):
     url = contoso.samba.url
     directory = over_ldap(
-        contoso, controllers=[url, "ldaps://127.0.0.101"], password=Secret("wrong")
+        contoso, urls=[url, "ldaps://127.0.0.101"], password=Secret("wrong")
     )
 
     with pytest.raises(Rejected):
@@ -270,7 +267,7 @@ async def test_empty_password_is_never_sent(contoso: Contoso):
 
 
 async def test_unreachable_controller_is_reported(contoso: Contoso):
-    directory = over_ldap(contoso, controllers=["ldaps://127.0.0.101"])
+    directory = over_ldap(contoso, urls=["ldaps://127.0.0.101"])
 
     with pytest.raises(Unavailable, match=r"ldaps://127\.0\.0\.101 can't be reached"):
         await directory.identify_domain()
@@ -308,7 +305,7 @@ async def test_invalid_ca_file_is_reported(contoso: Contoso, tmp_path: Path):
 
 async def test_plain_ldap_url_is_refused_before_connecting(contoso: Contoso):
     with pytest.raises(Misconfigured, match="ldaps://"):
-        await over_ldap(contoso, controllers=["ldap://127.0.0.101"]).identify_domain()
+        await over_ldap(contoso, urls=["ldap://127.0.0.101"]).identify_domain()
 
 
 async def test_controller_of_another_domain_is_refused(contoso: Contoso):
@@ -324,7 +321,7 @@ async def test_connection_lost_midway_is_unavailable(
     with cut_after(12_000, contoso.samba.address) as port:
         directory = over_ldap(
             contoso,
-            controllers=[f"ldaps://127.0.0.1:{port}"],
+            urls=[f"ldaps://127.0.0.1:{port}"],
             server_name="dc1.contoso.com",
         )
         with pytest.raises(Unavailable, match="stopped answering"):
@@ -369,7 +366,7 @@ async def test_idle_connection_is_reused_until_the_controller_closes_it(
     with relayed(contoso.samba.address, counted) as port:
         directory = over_ldap(
             contoso,
-            controllers=[f"ldaps://127.0.0.1:{port}"],
+            urls=[f"ldaps://127.0.0.1:{port}"],
             server_name="dc1.contoso.com",
         )
         for _ in range(3):

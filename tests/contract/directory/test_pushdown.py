@@ -12,9 +12,11 @@ from tests.support.ldap import over_ldap
 
 from cloudforest.model.ports.directory import Directory, DirSyncCookie, Entry
 from cloudforest.model.program import ScopeProgram, TypeFilter
-from cloudforest.program.attributes_read import find_filter_attributes
 from cloudforest.program.scoping.filter_syntax import parse_filter
-from cloudforest.program.scoping.predicates import compile_filter
+from cloudforest.program.scoping.predicates import (
+    compile_filter,
+    find_filter_attributes,
+)
 from cloudforest.program.scoping.scope import (
     CompiledScope,
     ResolvedScope,

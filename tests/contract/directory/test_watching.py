@@ -10,8 +10,8 @@ import pytest
 from tests.servers.contoso import staff
 from tests.servers.samba import Contoso
 from tests.support.ldap import over_ldap
+from tests.support.memory_bus import MemoryBus
 
-from cloudforest.adapters.bus.memory import MemoryBus
 from cloudforest.agent.domains import send_change_hints
 from cloudforest.base.errors import Unavailable
 from cloudforest.base.secrets import Secret
@@ -59,7 +59,7 @@ async def test_watch_can_be_cancelled(contoso: Contoso):
 
 
 async def test_watch_of_an_unreachable_controller_is_unavailable(contoso: Contoso):
-    watch = over_ldap(contoso, controllers=["ldaps://127.0.0.101"]).watch_changes()
+    watch = over_ldap(contoso, urls=["ldaps://127.0.0.101"]).watch_changes()
 
     with pytest.raises(Unavailable, match="can't be reached"):
         await anext(watch)

@@ -12,6 +12,7 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 from tests.servers.mail import PASSWORD, USERNAME
+from tests.support.clock import ManualClock
 
 from cloudforest.adapters.mail import SEND_SECONDS, SmtpMailer
 from cloudforest.adapters.store.database import Database
@@ -19,7 +20,6 @@ from cloudforest.adapters.store.identity import SqlIdentityStore, SqlNoticeStore
 from cloudforest.adapters.store.migrate import migrate
 from cloudforest.adapters.store.provisioning import SqlProvisioningStore
 from cloudforest.adapters.store.registration import SqlRegistrationStore, save_agent
-from cloudforest.base.clock import ManualClock
 from cloudforest.base.secrets import Secret
 from cloudforest.control_plane import notices
 from cloudforest.control_plane.notices import NoticeService
@@ -95,7 +95,9 @@ class World:
             state=state,
             started=self.clock.now,
         )
-        await SqlProvisioningStore(self.database).finish_cycle(ended)
+        await SqlProvisioningStore(self.database).finish_cycle(
+            ended, lambda health: health
+        )
 
     async def later(self, time=MINUTE):
         self.clock.now += time

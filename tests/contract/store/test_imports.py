@@ -54,7 +54,7 @@ async def imported(
     store: ProvisioningStore, *records: Record, end: ImportEnd = DELTA, job: str = "j"
 ) -> list[str]:
     """Import one page; return the open inquiries."""
-    generation = await store.begin_import(job, "c")
+    generation = await store.begin_import(job)
     await store.save_page(job, generation, records, None)
     await store.finish_import(job, "t", generation, end)
     return await store.list_inquiries(job, 99)
@@ -63,7 +63,7 @@ async def imported(
 async def answered(store: ProvisioningStore, *records: Record) -> None:
     """Answer all open inquiries with these records."""
     ids = await store.list_inquiries("j", 99)
-    generation = await store.begin_import("j", "c")
+    generation = await store.begin_import("j")
     await store.save_answers("j", generation, records)
     await store.close_inquiries("j", generation, ids, complete=True)
     assert await store.list_inquiries("j", 99) == []
@@ -207,7 +207,7 @@ async def test_object_missing_from_full_read_gets_inquiry(store: ProvisioningSto
 async def test_interrupted_inquiry_stays_open(store: ProvisioningStore):
     await imported(store, found("a"), end=FULL)
     assert await imported(store, end=FULL) == ["a"]
-    generation = await store.begin_import("j", "c")
+    generation = await store.begin_import("j")
     await store.save_answers("j", generation, [Tombstone(id="a")])
 
     assert await store.list_inquiries("j", 9) == ["a"]
@@ -239,7 +239,7 @@ async def test_scope_members_of_interrupted_import_get_inquiry_in_next_import(
     store: ProvisioningStore,
 ):
     await imported(store, ScopeMembers(ids=("a",)), end=FULL)
-    generation = await store.begin_import("j", "c")
+    generation = await store.begin_import("j")
     await store.save_page("j", generation, [ScopeMembers(ids=("a", "b"))], None)
     assert await store.list_inquiries("j", 9) == []
 
@@ -255,7 +255,7 @@ async def test_object_in_moved_container_gets_inquiry_unless_named(
     await linked(store, "d")
     await imported(store, Tombstone(id="d"))
 
-    generation = await store.begin_import("j", "c")
+    generation = await store.begin_import("j")
     await store.save_page(
         "j", generation, [found("a"), MovedContainers(ids=("ou",))], None
     )
@@ -385,7 +385,7 @@ async def test_hidden_value_is_kept_until_attribute_is_proved_empty(
 async def proving(
     store: ProvisioningStore, record: Record, *, proved: tuple[str, ...]
 ) -> None:
-    generation = await store.begin_import("j", "c")
+    generation = await store.begin_import("j")
     await store.save_answers("j", generation, [record])
     await store.close_inquiries(
         "j", generation, ["a"], complete=True, proven_clear=proved

@@ -21,7 +21,7 @@ async def test_groups_of_member_are_counted_and_first_are_named(
 ):
     groups = [person(each, kind="group") for each in ("g", "h", "i")]
     wanted = [Members(id=each.id, add=("a",)) for each in groups]
-    generation = await store.begin_import("j", "c1")
+    generation = await store.begin_import("j")
     await store.save_page("j", generation, [*groups, person("a"), *wanted], MARK)
     await store.save_page("j", generation, [Members(id="i", remove=("a",))], None)
 

@@ -66,7 +66,7 @@ async def test_last_record_of_object_in_page_counts(store: ProvisioningStore):
 async def test_page_and_cursor_are_stored_in_one_transaction(
     store: ProvisioningStore, database: Database, monkeypatch: pytest.MonkeyPatch
 ):
-    generation = await store.begin_import("j", "c1")
+    generation = await store.begin_import("j")
     assert generation == 1
     monkeypatch.setattr(database, "run", _killed_after(database))
     with pytest.raises(InterruptedError):
@@ -77,7 +77,7 @@ async def test_page_and_cursor_are_stored_in_one_transaction(
     assert await store.load_source_object("j", "a") is None
     await store.save_page("j", generation, [person("a")], MARK)
     assert await store.load_watermark("j") == MARK
-    assert await store.begin_import("j", "c2") == 2
+    assert await store.begin_import("j") == 2
     assert await store.load_watermark("j") == MARK
 
 
@@ -99,14 +99,14 @@ async def test_full_read_removes_only_members_that_it_did_not_name(
 ):
     first = [person("g", kind="group"), person("h", kind="group"), person("a")]
     members = [Members(id="g", add=("a", "b")), Members(id="h", add=("a",))]
-    await store.begin_import("j", "c1")
+    await store.begin_import("j")
     await store.save_page("j", 1, [*first, person("b"), *members], None)
     await store.finish_import("j", "t", 1, END)
     present = [_done("a"), _members("g", "a", "b"), _members("h", "a")]
     await store.save_outcomes("j", "t", "c1", outcomes=present, log=[])
     assert await differing(store, "t", ("", ""), 10) == []
 
-    await store.begin_import("j", "c2")
+    await store.begin_import("j")
     page = [person("g", kind="group"), Members(id="g", add=("b",))]
     await store.save_page("j", 2, page, None)
     await store.finish_import("j", "t", 2, END)
@@ -219,7 +219,9 @@ async def test_prune_keeps_latest_cycle_and_latest_finished_cycle(
     async def ended(id_: str, hours: int, state: CycleState, target: str = "t") -> None:
         started = NOON + timedelta(hours=hours)
         of = {"id": id_, "job": "j", "target": target, "kind": "initial"}
-        await store.finish_cycle(Cycle(**of, state=state, started=started))
+        await store.finish_cycle(
+            Cycle(**of, state=state, started=started), lambda health: health
+        )
 
     await ended("a", 0, "succeeded", "elsewhere")
     await ended("b", 1, "succeeded")
@@ -311,7 +313,7 @@ async def test_next_cycle_marks_interrupted_cycle_as_failed(
     done = Cycle(
         id="2", job="j", target="t", kind="initial", state="succeeded", started=later
     )
-    await store.finish_cycle(done)
+    await store.finish_cycle(done, lambda health: health)
 
     assert await store.load_last_cycles() == {"j": done}
     assert not await store.has_finished_cycle("j", "u")
@@ -319,12 +321,12 @@ async def test_next_cycle_marks_interrupted_cycle_as_failed(
 
 
 async def test_scratch_job_does_not_change_the_real_job(store: ProvisioningStore):
-    await store.begin_import("j", "c1")
+    await store.begin_import("j")
     page = [person("g", kind="group"), person("a"), Members(id="g", add=("a",))]
     await store.save_page("j", 1, page, MARK)
     await store.copy_job_data("j", "plan")
     assert await store.load_watermark("plan") is None
-    assert await store.begin_import("plan", "c2") == 2
+    assert await store.begin_import("plan") == 2
     await store.save_page("plan", 2, [OutOfScope(id="a")], None)
 
     assert [

@@ -47,7 +47,7 @@ def effect(id_: str, action: str = "create") -> Effect:
 
 
 async def imported(store: ProvisioningStore, *records: Record, job: str = "j") -> None:
-    generation = await store.begin_import(job, "c")
+    generation = await store.begin_import(job)
     await store.save_page(job, generation, records, None)
 
 

@@ -24,10 +24,8 @@ from cloudforest.model.registration import (
     Auth,
     OAuth2,
     Profile,
-    Registration,
     SecretReference,
     Target,
-    Tenant,
 )
 
 ZOE = {"userName": "zoe@contoso.com", "externalId": "anchor-of-zoe"}
@@ -181,11 +179,10 @@ async def test_token_is_kept_between_cycles_until_the_secret_changes(
         profile=Profile(name="generic"),
         auth=Auth(oauth2=oauth2),
     )
-    registered = Registration(tenant=Tenant(name="x", scenario="x"), targets=(named,))
-    targets = TargetOpener("", Secret(""), {}, tmp_path)
+    targets = TargetOpener("", Secret(""), tmp_path)
 
     async def cycle():
-        target = targets.open(registered, "cloud")
+        target = targets.open(named)
         await everybody(target)
         await target.close()
 

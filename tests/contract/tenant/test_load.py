@@ -12,8 +12,11 @@ import pytest
 from sqlalchemy import event
 
 from cloudforest.adapters.store.database import Database
-from cloudforest.adapters.store.tenant import TenantDirectory
-from cloudforest.adapters.store.tenant_rows import ResourceContent, ResourceQuery
+from cloudforest.adapters.store.tenant import (
+    ResourceContent,
+    ResourceQuery,
+    TenantDirectory,
+)
 from cloudforest.control_plane.tenant.http import MAX_BODY_BYTES
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
@@ -66,7 +69,7 @@ async def test_members_of_all_groups_of_page_are_read_in_one_query(directory):
     def note(_connection, _cursor, statement, *_):
         statements.append(statement)
 
-    event.listen(directory._database.engine, "before_cursor_execute", note)
+    event.listen(directory.database.engine, "before_cursor_execute", note)
     found = await directory.list_resources(ResourceQuery("Group"), members=True)
     assert [sorted(each.members) for each in found] == [
         ["all", f"m{number}"] for number in range(30)

@@ -15,9 +15,8 @@ from tests.support.directory import (
     request,
 )
 
-from cloudforest.agent import changes
 from cloudforest.agent.answer import Responder
-from cloudforest.agent.records import UNREADABLE_DN_REASON
+from cloudforest.agent.bound_request import UNREADABLE_DN_REASON
 from cloudforest.model.messages import (
     Clause,
     InScope,
@@ -109,7 +108,7 @@ async def test_deleted_container_yields_no_record():
 
 
 async def test_moved_containers_come_in_parts(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(changes, "CONTAINERS_PER_RECORD", 2)
+    monkeypatch.setattr("cloudforest.agent.bound_request.GUIDS_PER_RECORD", 2)
     units = [unit(f"o{n}", f"OU={n},{PEOPLE}") for n in range(4)]
     domain = Domain([unit("people", PEOPLE), *units])
     held = await watermark(domain)

@@ -5,11 +5,17 @@ from datetime import timedelta
 
 import pytest
 from tests.support.agent import Host, running, until
-from tests.support.hybrid import NOW, Hybrid, signing_request, with_an_agent
+from tests.support.hybrid import (
+    NOW,
+    Hybrid,
+    new_authority,
+    signing_request,
+    with_an_agent,
+)
 
 from cloudforest.agent.identity import agent_folder, enrol, load_identity
 from cloudforest.base.errors import Misconfigured, Refused, Rejected, Unauthenticated
-from cloudforest.hybrid.authority import certificate_pem, new_authority
+from cloudforest.hybrid.authority import certificate_pem
 from cloudforest.model.identity import BootstrapRequest
 
 

@@ -40,7 +40,9 @@ def home() -> Other:
 
 
 async def walked(lab: Domain) -> GroupMembership:
-    forest = build_forest("CONTOSO.com", {"Contoso.com": home(), "Lab.com": lab})
+    forest = build_forest(
+        "sync01", "CONTOSO.com", {"Contoso.com": home(), "Lab.com": lab}
+    )
     return await read_members(forest, HEAD, nested=True)
 
 

@@ -10,6 +10,7 @@ import pytest
 from cloudforest.base.errors import Misconfigured
 from cloudforest.base.files import MAX_BYTES, read_bounded
 from cloudforest.base.secrets import read_secret
+from cloudforest.model.registration import SecretReference
 
 
 def test_file_at_its_limit_is_read(tmp_path: Path) -> None:
@@ -28,4 +29,4 @@ def test_file_above_its_limit_is_refused(tmp_path: Path) -> None:
 
 def test_device_without_end_is_refused_as_secret() -> None:
     with pytest.raises(Misconfigured, match="larger than 1 MiB"):
-        read_secret(env=None, file="/dev/zero", environment={})
+        read_secret(SecretReference(file="/dev/zero"))

@@ -82,9 +82,10 @@ def test_default_tree_is_the_current_folder():
 
 
 def test_suggestion_names_the_whole_command():
-    known = {"run": ["job run", "agent run"], "plan": ["plan"]}
-    assert did_you_mean("rnu", known) == " Did you mean 'job run', 'agent run'?"
-    assert did_you_mean("xyzzy", known) == ""
+    elsewhere = ["job run", "agent run"]
+    said = did_you_mean("rnu", ["plan"], elsewhere)
+    assert said == " Did you mean 'job run', 'agent run'?"
+    assert did_you_mean("xyzzy", ["plan"], elsewhere) == ""
 
 
 def test_no_color_disables_colours_if_not_empty(

@@ -11,7 +11,7 @@ from cloudforest.cli.logs import LOG_COLUMNS, LOG_FORMATTERS, format_csv_row
 
 ENTRY = {
     "id": 7,
-    "time": "2026-11-23T12:00:00Z",
+    "time": "2026-11-23T12:00:00.123456Z",
     "cycle": "c",
     "job": "people",
     "object": "g",
@@ -32,7 +32,7 @@ ENTRY = {
 def test_text_line_names_the_object_and_the_changes():
     line = LOG_FORMATTERS["text"](ENTRY)
     assert line == (
-        "2026-11-23T12:00:00Z people update success anna@contoso.com  "
+        "2026-11-23 12:00:00Z people update success anna@contoso.com  "
         "title: Clerk → (nothing)\n"
     )
 

@@ -24,6 +24,7 @@ def test_list_too_long_for_a_line_has_one_line_per_value(
 ):
     guids = [str(uuid.UUID(int=number)) for number in range(3)]
     row = {"name": "people", "since": "2026-11-23T05:03:32.482468Z", "enabled": True}
+    row["lastCycle"] = row["since"]
 
     terminal.print_records(
         "Jobs", [row | {"unknownObjects": guids, "certificate": "c"}]
@@ -31,6 +32,7 @@ def test_list_too_long_for_a_line_has_one_line_per_value(
 
     lines = capsys.readouterr().out.splitlines()
     assert [f"      {each}" for each in guids] == lines[-3:]
-    assert "    since: 2026-11-23T05:03:32Z" in lines
+    assert "    since: 2026-11-23 05:03:32Z" in lines
+    assert "    last cycle: 2026-11-23 05:03:32Z" in lines
     assert "    enabled: true" in lines
     assert not any("certificate" in each for each in lines)

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from tests.support.trees import STAFF, compiled, registered
 
 from cloudforest.compiler.example_text import (
-    ExampleNames,
     ShownObject,
     make_example_object,
     write_example,
@@ -39,7 +38,9 @@ def written(folder, more: str = STAFF, **replaced: tuple[str, ...]) -> str:
     program = registered(folder, more=more).programs["staff"]
     subject = make_example_object(ADA, program.scope, replaced)
     mapping = next(each for each in program.mappings if each.source == "user")
-    return write_example(subject, mapping, program.scope, ExampleNames("ada", "staff"))
+    return write_example(
+        subject, mapping, program.scope, name="ada", scope_name="staff"
+    )
 
 
 def test_written_example_passes(tmp_path):

@@ -241,7 +241,7 @@ def changes(value: Any) -> Iterator[Any]:
 
 
 def shaped(document: dict[str, Any]) -> bool:
-    return not check_schema(Document(document, Locations("x", "", {}, {})))
+    return not check_schema(Document(document, Locations("x", "", {}, {})))[0]
 
 
 def variants(document: dict[str, Any], path: Path_) -> Iterator[dict[str, Any]]:

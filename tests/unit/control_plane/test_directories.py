@@ -22,6 +22,6 @@ def test_verification_is_off_only_if_both_sides_turn_it_off(
     (tmp_path / "secrets/contoso").write_text("Passw0rd")
     binding = make_host_binding(domain(verify=bound), tmp_path)
 
-    opened = open_directory(domain(verify=requested), binding, {})
+    opened = open_directory(domain(verify=requested), binding)
 
-    assert opened._controllers._trust.verify is verified
+    assert opened._controllers.verify is verified

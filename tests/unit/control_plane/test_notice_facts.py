@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cloudforest.control_plane.notice_facts import (
-    ActiveNotice,
     AgentContact,
     JobNoticeFacts,
     UnknownCondition,
-    collect_active_notices,
     find_agent_notices,
     find_certificate_notices,
     find_job_notices,
+    select_ended,
+    select_unsent,
 )
 from cloudforest.model.cycles import Counts, Cycle
 from cloudforest.model.identity import AgentRecord
@@ -197,7 +197,7 @@ def blocked(*guards):
     facts = JobNoticeFacts(
         cycle("blocked"), stages=tuple(stage(each) for each in guards)
     )
-    return collect_active_notices(found(job(), facts))
+    return found(job(), facts)
 
 
 def guards(*names):
@@ -207,32 +207,25 @@ def guards(*names):
 
 
 def test_notice_is_sent_again_only_for_new_occurrences():
-    assert blocked("disables").select_unsent(guards("disables")) == []
-    assert len(blocked("disables").select_unsent(frozenset())) == 1
-    assert len(blocked("deletes", "disables").select_unsent(guards("disables"))) == 1
+    assert select_unsent(blocked("disables"), guards("disables")) == []
+    assert len(select_unsent(blocked("disables"), frozenset())) == 1
+    assert len(select_unsent(blocked("deletes", "disables"), guards("disables"))) == 1
 
 
 def test_ended_occurrences_are_forgotten():
-    assert blocked("disables").select_ended(guards("deletes", "disables")) == guards(
-        "deletes"
-    )
-    assert collect_active_notices(()).select_ended(guards("deletes")) == guards(
-        "deletes"
-    )
+    both = guards("deletes", "disables")
+    assert select_ended(blocked("disables"), both) == guards("deletes")
+    assert select_ended((), guards("deletes")) == guards("deletes")
 
 
 def test_unknown_conditions_stay_sent():
-    failed = collect_active_notices(found(job(), JobNoticeFacts(cycle("failed"))))
+    failed = found(job(), JobNoticeFacts(cycle("failed")))
     other = Occurrence(kind="guard", name="of a job that is gone")
-    assert failed.select_ended(guards("disables") | {other}) == {other}
+    assert select_ended(failed, guards("disables") | {other}) == {other}
 
 
 def test_unknown_conditions_are_not_active_notices():
-    both = collect_active_notices(
-        [
-            *found(job(), JobNoticeFacts(cycle("blocked"))),
-            UnknownCondition("guard", "x"),
-        ]
-    )
-    assert [isinstance(each, ActiveNotice) for each in both.notices] == [True]
-    assert both.notices[0].occurrences == {GUARD}
+    [active] = found(job(), JobNoticeFacts(cycle("blocked")))
+    both = [active, UnknownCondition("guard", "x")]
+    assert select_unsent(both, frozenset()) == [active]
+    assert active.occurrences == {GUARD}

@@ -15,15 +15,16 @@ from typing import Any
 import msgspec
 import pytest
 from tests.golden.schema import validator
+from tests.support.clock import ManualClock
+from tests.support.memory_target import MemoryTarget
 from tests.support.world import NOON, memory_store
 
 from cloudforest.adapters.store.provisioning import SqlProvisioningStore
-from cloudforest.adapters.target.memory import MemoryTarget
-from cloudforest.base.clock import ManualClock
-from cloudforest.cli.plan import add_state_to_plan, show_plan
+from cloudforest.cli.plan import add_state_to_plan
+from cloudforest.cli.plan_text import show_plan
 from cloudforest.compiler.compile import compile_tree
 from cloudforest.control_plane import shapes
-from cloudforest.control_plane.preview import LocalPreviews
+from cloudforest.control_plane.preview import open_preview_bus
 from cloudforest.model.cycles import Cycle
 from cloudforest.model.ports.bus import AgentBus
 from cloudforest.model.registration import Registration
@@ -156,7 +157,7 @@ class Place:
         return compiled.registration
 
     async def cycle(self, registration: Registration) -> Cycle:
-        async with LocalPreviews(self.folder, {}).open_bus(registration) as bus:
+        async with open_preview_bus(registration, self.folder) as bus:
             return await run_cycle(
                 self.run(registration, bus), registration, JobLocks()
             )
@@ -174,14 +175,14 @@ class Place:
     async def impact(
         self, registration: Registration, *, named: bool = False
     ) -> Impact:
-        async with LocalPreviews(self.folder, {}).open_bus(registration) as bus:
+        async with open_preview_bus(registration, self.folder) as bus:
             run = self.run(registration, bus)
             return await compute_impact(run, plan_digest="d" * 32, with_names=named)
 
     async def planned(
         self, before: Registration, after: Registration, *, named: bool
     ) -> Plan:
-        async with LocalPreviews(self.folder, {}).open_bus(after) as bus:
+        async with open_preview_bus(after, self.folder) as bus:
             run = self.run(after, bus)
             found = await compute_impact(run, plan_digest="d" * 32, with_names=named)
             impacts = (

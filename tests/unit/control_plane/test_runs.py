@@ -10,7 +10,7 @@ from cloudforest.control_plane.runs import JobRunner
 
 
 def make_runner() -> JobRunner:
-    return JobRunner(store=None, targets=None, clock=system_clock)  # type: ignore[arg-type]
+    return JobRunner(None, None, None, None, system_clock)  # type: ignore[arg-type]
 
 
 def test_locked_job_cannot_start_a_cycle():

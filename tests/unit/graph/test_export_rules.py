@@ -15,7 +15,7 @@ from tests.support.trees import registered
 
 from cloudforest.base.errors import Refused
 from cloudforest.graph.export_rules import ExportedSchema, export_jobs, make_skeleton
-from cloudforest.graph.import_rules import NoFilterError, convert_filter, import_rules
+from cloudforest.graph.import_rules import convert_filter, import_rules
 from cloudforest.graph.schema import Clause, Filter, Group, Operand, to_schema
 from cloudforest.program.scoping.filter_syntax import parse_filter
 
@@ -295,8 +295,9 @@ def test_invalid_filter_gives_the_reason(name, operator, value, reason):
         target_operand=Operand(values=(value,)),
     )
     scope = Filter(groups=(Group(clauses=(clause,)),))
-    with pytest.raises(NoFilterError, match=reason):
-        convert_filter(scope)
+    text, (found,) = convert_filter(scope)
+    assert text is None
+    assert reason in found
 
 
 def test_mapping_without_matching_attribute_becomes_a_comment():
@@ -327,6 +328,26 @@ def test_flow_behavior_and_missing_references_go_both_ways():
     )
     assert found["flowBehavior"] == "FlowWhenChanged"
     assert found["exportMissingReferences"] is False
+
+
+@pytest.mark.parametrize("whole_first", [True, False])
+def test_list_mapped_whole_and_in_part_keeps_the_part(whole_first):
+    schema = with_row("emails", "[proxyAddresses]")
+    (mapping,) = schema["synchronizationRules"][0]["objectMappings"]
+    part = {"targetAttributeName": "Mail", "source": {"expression": "[mail]"}}
+    mapping["attributeMappings"].insert(2 if whole_first else 1, part)
+    text = imported(schema)
+    work = 'emails[type eq "work"].value'
+    assert f"  # No equivalent: emails: its part {work} is mapped too\n" in text
+    assert exported(schema, text).schema == schema
+    ((_, mappings),) = comparable(schema)
+    assert list(mappings["user"][3]) == ["externalId", work]
+    without_part = "".join(
+        line for line in text.splitlines(keepends=True) if "[mail]" not in line
+    )
+    result = exported(schema, without_part).schema
+    (found,) = result["synchronizationRules"][0]["objectMappings"]
+    assert found["attributeMappings"] == [MATCH]
 
 
 def test_new_resource_type_does_not_adopt_unconvertible_mappings():

@@ -9,10 +9,9 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from tests.support.hybrid import NOW, only_record, signing_request
+from tests.support.hybrid import NOW, new_authority, only_record, signing_request
 
 from cloudforest.base.errors import Refused, Unauthenticated
-from cloudforest.hybrid.authority import new_authority
 from cloudforest.model.identity import (
     ASSERTION_AUDIENCE,
     BootstrapRequest,

@@ -8,7 +8,7 @@ from tests.support.hybrid import NOW
 from cloudforest.base.errors import Refused, Unauthenticated
 from cloudforest.hybrid.bootstrap import agent_state, select_listed
 from cloudforest.hybrid.operators import require_role
-from cloudforest.model.identity import AgentRecord, Operator
+from cloudforest.model.identity import AgentRecord, AuditRecord, Operator
 
 
 async def test_token_finds_its_operator_and_is_not_stored(hybrid):
@@ -35,7 +35,7 @@ async def test_audit_records_what_an_operator_does(hybrid):
     ann = Operator(name="ann", role="apply")
     await hybrid.operators.audit(ann, "apply", "revision 3")
     assert hybrid.store.list_audit_records == [
-        {"time": NOW, "operator": "ann", "action": "apply", "detail": "revision 3"}
+        AuditRecord(time=NOW, operator="ann", action="apply", detail="revision 3")
     ]
 
 

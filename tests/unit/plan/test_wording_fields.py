@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 from tests.support.plans import JOB, plan_between, registration
 
-from cloudforest.cli.plan import show_plan
+from cloudforest.cli.plan_text import show_plan
 from cloudforest.model.cycles import Breakdown, Counts, LeaverCount
 from cloudforest.model.program import Deprovision
 from cloudforest.model.registration import (

@@ -5,12 +5,10 @@ from __future__ import annotations
 import pytest
 
 from cloudforest.model.program import Attribute, Call, Constant, Template
-from cloudforest.program.attributes_read import (
-    find_expression_attributes,
-    find_filter_attributes,
-)
+from cloudforest.program.expressions.analysis import find_expression_attributes
 from cloudforest.program.forbidden import is_attribute_name, is_forbidden
 from cloudforest.program.scoping.filter_syntax import parse_filter
+from cloudforest.program.scoping.predicates import find_filter_attributes
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import msgspec
 import pytest
+from tests.support.memory_target import MemoryResource, MemoryTarget
 from tests.support.world import JOB, MANAGER, World, guid, with_rule
 
-from cloudforest.adapters.target.memory import MemoryResource, MemoryTarget
 from cloudforest.base.errors import Busy, Misconfigured, Refused, Unavailable
 from cloudforest.model.effects import Change
 from cloudforest.model.messages import Closing

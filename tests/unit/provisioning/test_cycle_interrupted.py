@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 from msgspec.structs import replace
+from tests.support.memory_bus import MemoryBus
 from tests.support.world import World, guid
 
-from cloudforest.adapters.bus.memory import MemoryBus
 from cloudforest.base.clock import system_clock
 from cloudforest.model.identity import BusAccess
 from cloudforest.model.messages import (
@@ -19,7 +19,7 @@ from cloudforest.model.messages import (
     Tombstone,
     Unknown,
 )
-from cloudforest.provisioning.explanation.lookup import find_object
+from cloudforest.provisioning.explanation.explain import find_object
 
 AWAY = "dc1 stopped answering."
 

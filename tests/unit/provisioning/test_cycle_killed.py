@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from tests.support.killed import Fragile, Killed, Mortal
+from tests.support.memory_target import MemoryResource
 from tests.support.world import MANAGER, World, guid
 
 from cloudforest.adapters.store.provisioning import SqlProvisioningStore
 from cloudforest.adapters.store.tables import metadata
-from cloudforest.adapters.target.memory import MemoryResource
 
 
 def _populate(world: World) -> None:

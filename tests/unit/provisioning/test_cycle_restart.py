@@ -7,9 +7,9 @@ from typing import Any, get_args
 
 import pytest
 from msgspec.structs import replace
+from tests.support.memory_target import MemoryResource
 from tests.support.world import JOB, MANAGER, World, guid, program, rule
 
-from cloudforest.adapters.target.memory import MemoryResource
 from cloudforest.model.effects import Change
 from cloudforest.model.jobs import JobState, ResetScope
 from cloudforest.model.source import Link, TargetResource

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from tests.support.memory_target import MemoryResource, MemoryTarget
 from tests.support.world import MANAGER, World, active_rule, guid, with_rule
 
-from cloudforest.adapters.target.memory import MemoryResource, MemoryTarget
 from cloudforest.base.errors import Unavailable
 from cloudforest.model.messages import OutOfScope
 from cloudforest.model.source import SourceObject

@@ -7,13 +7,19 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from tests.support.memory_target import MemoryResource
 from tests.support.world import JOB, MANAGER, World, guid, program, rule
 
-from cloudforest.adapters.target.memory import MemoryResource
 from cloudforest.model.messages import OutOfScope, Tombstone
 from cloudforest.model.registration import Budget
-from cloudforest.provisioning.drift import accept_observed, save_drifted, scan_drift
-from cloudforest.provisioning.drift_comparison import Drift, DriftFinding, redact_drift
+from cloudforest.provisioning.drift import (
+    Drift,
+    DriftFinding,
+    accept_observed,
+    redact_drift,
+    save_drifted,
+    scan_drift,
+)
 
 PICTURE = "drift:1"
 
@@ -34,7 +40,7 @@ async def synced(world: World) -> World:
 
 
 async def look(world: World) -> list[DriftFinding]:
-    return [one async for seen in scan_drift(world.run()) for one in seen.findings]
+    return [one async for _, found in scan_drift(world.run()) for one in found]
 
 
 async def repair(world: World) -> None:
@@ -55,8 +61,9 @@ def causes(drift: Drift) -> dict[str, tuple[Any, Any, Any, str]]:
 async def test_unchanged_target_has_no_drift(synced: World) -> None:
     seen = [each async for each in scan_drift(synced.run())]
 
-    assert [each.checked for each in seen] == [4]
-    assert told(seen[0].findings) == []
+    [(checked, findings)] = seen
+    assert checked == 4
+    assert told(findings) == []
     assert synced.target.writes == []
 
 
@@ -87,8 +94,7 @@ async def test_pending_changes_and_foreign_values_are_not_drift(
     held[synced.id_of(guid(9))].members.add("stranger")
     synced.objects[guid(2)].attributes["title"] = ("Head",)
     synced.delta = [synced.objects[guid(2)]]
-    run = synced.run()
-    generation = await synced.store.begin_import(JOB, run.cycle_id)
+    generation = await synced.store.begin_import(JOB)
     await synced.store.save_page(JOB, generation, synced.delta, None)
 
     assert told(await look(synced)) == []

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from tests.support.memory_target import MemoryResource, MemoryTarget
 from tests.support.world import JOB, MANAGER, World, guid
 
-from cloudforest.adapters.target.memory import MemoryResource, MemoryTarget
 from cloudforest.model.ports.target import Refusal
 from cloudforest.model.registration import Budget
 from cloudforest.provisioning.impact import compute_impact

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import msgspec
 import pytest
+from tests.support.memory_target import MemoryTarget
 from tests.support.world import JOB, World, guid
 
-from cloudforest.adapters.target.memory import MemoryTarget
 from cloudforest.model.cycles import ImportEnd, Watermark
 from cloudforest.model.jobs import RESET_SCOPES
 from cloudforest.model.messages import (

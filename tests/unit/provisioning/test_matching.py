@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.support.memory_target import MemoryResource, MemoryTarget
 from tests.support.shared_target import cycle_of, other_job
 from tests.support.world import World, guid, program, rule
 
-from cloudforest.adapters.target.memory import MemoryResource, MemoryTarget
 from cloudforest.base.errors import TargetUnavailable
 from cloudforest.model.messages import Lookup
 from cloudforest.model.ports.target import Refusal

@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import msgspec
+from tests.support.clock import ManualClock
 
-from cloudforest.base.clock import ManualClock, system_clock
+from cloudforest.base.clock import system_clock
 from cloudforest.base.errors import Unavailable
 from cloudforest.model.messages import domain_id
 from cloudforest.model.registration import Job, Registration, Tenant

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import msgspec
+from tests.support.clock import ManualClock
 from tests.support.world import JOB, World
 
-from cloudforest.base.clock import ManualClock
 from cloudforest.provisioning.scheduler import BATCH, Retention
 
 

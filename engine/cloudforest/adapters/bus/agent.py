@@ -9,10 +9,11 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 import structlog
+from msgspec.structs import replace
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
@@ -39,28 +40,17 @@ class DeliverySettings:
     give_up_after: float = 60.0
 
 
-def _closing_page(template: Page, sequence: int, closing: Closing) -> Page:
-    return Page(
-        agent=template.agent,
-        request=template.request,
-        sequence=sequence,
-        closing=closing,
-    )
-
-
+@dataclass
 class Delivery:
     """Sends the pages of one answer, and resends them until all are acknowledged."""
 
-    def __init__(
-        self, settings: DeliverySettings, *, send: Send, max_payload: int
-    ) -> None:
-        self._settings = settings
-        self._send = send
-        self._max_payload = max_payload
-        self._unacknowledged: dict[int, bytes] = {}
-        self._progress = asyncio.Event()
-        self._last_progress = time.monotonic()
-        self._last_sent = time.monotonic()
+    settings: DeliverySettings
+    send: Send
+    max_payload: int
+    _unacknowledged: dict[int, bytes] = field(default_factory=dict)
+    _progress: asyncio.Event = field(default_factory=asyncio.Event)
+    _last_progress: float = field(default_factory=time.monotonic)
+    _last_sent: float = field(default_factory=time.monotonic)
 
     async def run(self, pages: AsyncIterator[Page], template: Page) -> None:
         """Deliver `pages`; `template` names agent and request if they fail to come.
@@ -78,7 +68,7 @@ class Delivery:
             await asyncio.gather(beat, work, return_exceptions=True)
 
     async def _deliver_pages(self, pages: AsyncIterator[Page], template: Page) -> None:
-        await self._send(protocol.ACCEPTED)
+        await self.send(protocol.ACCEPTED)
         following = 0
         try:
             async for page in pages:
@@ -86,7 +76,9 @@ class Delivery:
                 following = page.sequence + 1
         except CloudforestError as error:
             closing = Closing(complete=False, error=str(error))
-            await self._send_page(_closing_page(template, following, closing))
+            await self._send_page(
+                replace(template, sequence=following, closing=closing)
+            )
         finally:
             if isinstance(pages, AsyncGenerator):
                 await pages.aclose()
@@ -94,19 +86,17 @@ class Delivery:
 
     async def _send_page(self, page: Page) -> None:
         data = await asyncio.to_thread(protocol.pack_page, page)
-        if len(data) > self._max_payload:
+        if len(data) > self.max_payload:
             raise Unavailable(
                 f"A page of {len(data)} bytes exceeds the bus's max_payload"
-                f" ({self._max_payload} bytes). Increase max_payload."
+                f" ({self.max_payload} bytes). Increase max_payload."
             )
-        await self._wait_until(
-            lambda: len(self._unacknowledged) < self._settings.window,
-        )
+        await self._wait_until(lambda: len(self._unacknowledged) < self.settings.window)
         if not self._unacknowledged:
             self._last_progress = time.monotonic()
         self._unacknowledged[page.sequence] = data
         self._last_sent = time.monotonic()
-        await self._send(data)
+        await self.send(data)
 
     async def _wait_until(self, condition: Callable[[], bool]) -> None:
         while not condition():
@@ -115,15 +105,15 @@ class Delivery:
 
     async def _keep_alive(self) -> None:
         while True:
-            await asyncio.sleep(self._settings.keep_alive)
-            await self._send(protocol.KEEP_ALIVE)
+            await asyncio.sleep(self.settings.keep_alive)
+            await self.send(protocol.KEEP_ALIVE)
             now = time.monotonic()
             waited = now - self._last_progress
-            if self._unacknowledged and waited > self._settings.give_up_after:
+            if self._unacknowledged and waited > self.settings.give_up_after:
                 raise Unavailable("The service stopped acknowledging pages.")
             if (
                 now - max(self._last_sent, self._last_progress)
-                > self._settings.resend_after
+                > self.settings.resend_after
             ):
                 await self.resend()
 
@@ -138,7 +128,7 @@ class Delivery:
         """Resend what may be lost; the service knows duplicates by their sequence."""
         self._last_sent = time.monotonic()
         for data in tuple(self._unacknowledged.values()):
-            await self._send(data)
+            await self.send(data)
 
 
 @dataclass
@@ -147,24 +137,18 @@ class _ListenedDomain:
     subscription: Subscription | None = None
 
 
-def _is_other_bus(current: BusAccess, access: BusAccess) -> bool:
-    return (current.urls, current.ca) != (access.urls, access.ca)
-
-
+@dataclass
 class NatsListener:
     """Answers requests for the domains listened to; answers survive a reconnection."""
 
-    def __init__(
-        self, agent: str, key: NKey, settings: DeliverySettings | None = None
-    ) -> None:
-        self._agent = agent
-        self._key = key
-        self._settings = settings or DeliverySettings()
-        self._connection: NatsConnection | None = None
-        self._domains: dict[str, _ListenedDomain] = {}
-        self._deliveries: dict[str, Delivery] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._lock = asyncio.Lock()
+    agent: str
+    key: NKey
+    settings: DeliverySettings = DeliverySettings()
+    _connection: NatsConnection | None = None
+    _domains: dict[str, _ListenedDomain] = field(default_factory=dict)
+    _deliveries: dict[str, Delivery] = field(default_factory=dict)
+    _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def is_connected(self) -> bool:
@@ -177,8 +161,8 @@ class NatsListener:
     async def _connect(self, access: BusAccess) -> None:
         await self._disconnect()
         connection = NatsConnection(
-            f"agent {self._agent}",
-            self._key,
+            f"agent {self.agent}",
+            self.key,
             access,
             on_reconnect=self._resend_deliveries,
         )
@@ -188,7 +172,7 @@ class NatsListener:
             undo.push_async_callback(self._disconnect)
             self._connection = connection
             await connection.subscribe(
-                f"{protocol.inbox_subject(self._agent)}.>", self._handle_acknowledgement
+                f"{protocol.inbox_subject(self.agent)}.>", self._handle_acknowledgement
             )
             for name in tuple(self._domains):
                 await self._subscribe(name)
@@ -219,13 +203,14 @@ class NatsListener:
         async with self._lock:
             current = self._connection
             if (
-                current is None
-                or not current.connected
-                or _is_other_bus(current.access, access)
+                current is not None
+                and current.connected
+                and current.access.urls == access.urls
+                and current.access.ca == access.ca
             ):
-                await self._connect(access)
-            else:
                 await current.renew(access)
+            else:
+                await self._connect(access)
 
     async def listen(self, domain: str, answer: RequestHandler) -> None:
         async with self._lock:
@@ -274,17 +259,17 @@ class NatsListener:
     async def _deliver_answer(
         self, request: SyncRequest, answer: RequestHandler
     ) -> None:
-        subject = protocol.answer_subject(self._agent, request.id)
-        reply = protocol.acknowledgement_subject(self._agent, request.id)
+        subject = protocol.answer_subject(self.agent, request.id)
+        reply = protocol.acknowledgement_subject(self.agent, request.id)
 
         async def send(data: bytes) -> None:
             if self._connection is not None:
                 await self._connection.publish(subject, data, reply=reply)
 
         limit = self._connection.max_payload if self._connection else 0
-        delivery = Delivery(self._settings, send=send, max_payload=limit)
+        delivery = Delivery(self.settings, send=send, max_payload=limit)
         self._deliveries[request.id] = delivery
-        template = Page(agent=self._agent, request=request.id, sequence=0)
+        template = Page(agent=self.agent, request=request.id, sequence=0)
         await delivery.run(answer(request), template)
 
     def _forget_request(self, request: str, task: asyncio.Task[None]) -> None:
@@ -294,7 +279,7 @@ class NatsListener:
             log.warning("answer given up", request=request, reason=str(error))
 
     async def _handle_acknowledgement(self, message: Msg) -> None:
-        request = protocol.request_id(message.subject)
+        request = protocol.last_id(message.subject)
         if message.data == protocol.STOP:
             if request in self._tasks:
                 self._tasks[request].cancel()

@@ -7,6 +7,7 @@ import base64
 import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 
 import nats.errors
 import structlog
@@ -29,33 +30,22 @@ MessageHandler = Callable[[Msg], Awaitable[None]]
 log = structlog.get_logger()
 
 
+@dataclass(eq=False)
 class NatsConnection:
     """Reconnects by itself; ends for good when its JWT expires [nats-py 2.16].
 
     `on_reconnect` is called after each reconnection: messages in flight were lost.
     """
 
-    def __init__(
-        self,
-        name: str,
-        key: NKey,
-        access: BusAccess,
-        *,
-        on_reconnect: Callable[[], Awaitable[None]] | None = None,
-    ) -> None:
-        self._name = name
-        self._key = key
-        self._access = access
-        self._on_reconnect = on_reconnect
-        self._client = Client()
-        self._reconnect_event = asyncio.Event()
-        self._last_error: Exception | None = None
-        self._error_count = 0
-        self._all_servers_tried = asyncio.Event()
-
-    @property
-    def access(self) -> BusAccess:
-        return self._access
+    name: str
+    key: NKey
+    access: BusAccess
+    on_reconnect: Callable[[], Awaitable[None]] | None = None
+    _client: Client = field(default_factory=Client)
+    _reconnect_event: asyncio.Event = field(default_factory=asyncio.Event)
+    _last_error: Exception | None = None
+    _error_count: int = 0
+    _all_servers_tried: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def connected(self) -> bool:
@@ -89,9 +79,9 @@ class NatsConnection:
     async def _connect(self) -> None:
         try:
             await self._client.connect(
-                list(self._access.urls),
-                name=self._name,
-                tls=ssl.create_default_context(cadata=self._access.ca),
+                list(self.access.urls),
+                name=self.name,
+                tls=ssl.create_default_context(cadata=self.access.ca),
                 # Otherwise TLS is used only if the server asks for it in clear text.
                 tls_handshake_first=True,
                 user_jwt_cb=self._get_jwt,
@@ -108,27 +98,27 @@ class NatsConnection:
             raise
 
     def _get_jwt(self) -> bytes:
-        return self._access.jwt.encode()
+        return self.access.jwt.encode()
 
     def _sign_nonce(self, nonce: str) -> bytes:
-        return base64.b64encode(self._key.sign(nonce.encode()))
+        return base64.b64encode(self.key.sign(nonce.encode()))
 
     async def _record_error(self, error: Exception) -> None:
         self._last_error = error
         self._error_count += 1
         # nats-py would try its servers in turn for ever.
-        if self._error_count >= len(self._access.urls):
+        if self._error_count >= len(self.access.urls):
             self._all_servers_tried.set()
-        log.debug("bus error", connection=self._name, reason=str(error))
+        log.debug("bus error", connection=self.name, reason=str(error))
 
     async def _handle_reconnect(self) -> None:
         self._reconnect_event.set()
-        if self._on_reconnect is not None:
-            await self._on_reconnect()
+        if self.on_reconnect is not None:
+            await self.on_reconnect()
 
     def _make_unavailable_error(self, reason: Exception) -> Unavailable:
         return Unavailable(
-            f"The bus at {', '.join(self._access.urls)} can't be used"
+            f"The bus at {', '.join(self.access.urls)} can't be used"
             f" ({str(reason) or type(reason).__name__})."
             " Check that it is running, and that its certificate is from this control"
             " plane."
@@ -140,7 +130,7 @@ class NatsConnection:
         A JWT callback is not enough: nats-py closes for good when the server ends an
         expired session. So we reconnect before that.
         """
-        self._access = access
+        self.access = access
         self._reconnect_event.clear()
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
@@ -151,7 +141,7 @@ class NatsConnection:
 
     def set_servers(self, urls: tuple[str, ...]) -> None:
         """Set where to reconnect; a connection that stands is not touched."""
-        self._access = replace(self._access, urls=urls)
+        self.access = replace(self.access, urls=urls)
         with suppress(nats.errors.ConnectionClosedError):
             self._client.set_server_pool(list(urls))
 

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -111,16 +112,14 @@ class BusAuthority:
     ) -> BusAccess:
         """Let the holder of `nkey` act as this agent, for its domains only."""
         expires = now + lifetime
-        requests = [
-            f"{protocol.request_subject(each)} {protocol.QUEUE_GROUP}"
-            for each in domains
-        ]
+        hints = map(protocol.change_hint_subject, domains)
+        requests = map(protocol.request_subject, domains)
         claims = _user_claims(
-            publish=[
-                protocol.agent_answers_subject(agent),
-                *map(protocol.change_hint_subject, domains),
+            publish=[f"cf.ans.{agent}.>", *hints],
+            subscribe=[
+                *(f"{each} {protocol.QUEUE_GROUP}" for each in requests),
+                f"{protocol.inbox_subject(agent)}.>",
             ],
-            subscribe=[*requests, f"{protocol.inbox_subject(agent)}.>"],
         )
         token = _sign_jwt(self.account, nkey, claims, now=now, expires=expires)
         return BusAccess(urls=endpoint.urls, ca=endpoint.ca, jwt=token, expires=expires)
@@ -134,21 +133,14 @@ class BusAuthority:
             subscribe=["cf.ans.>", protocol.ALL_CHANGE_HINTS],
         )
         token = _sign_jwt(self.account, nkey, claims, now=now)
-        return BusAccess(
-            urls=endpoint.urls,
-            ca=endpoint.ca,
-            jwt=token,
-            expires=datetime.max.replace(tzinfo=UTC),
-        )
+        never = datetime.max.replace(tzinfo=UTC)
+        return BusAccess(urls=endpoint.urls, ca=endpoint.ca, jwt=token, expires=never)
 
 
 def open_bus_authority(keys: Path) -> BusAuthority:
     """Read the seeds of the operator and the account; create missing ones (0600)."""
-    return BusAuthority(
-        operator=NKey(
-            read_or_create(keys / "bus-operator.seed", lambda: new_seed("operator"))
-        ),
-        account=NKey(
-            read_or_create(keys / "bus-account.seed", lambda: new_seed("account"))
-        ),
+    operator, account = (
+        NKey(read_or_create(keys / f"bus-{kind}.seed", partial(new_seed, kind)))
+        for kind in ("operator", "account")
     )
+    return BusAuthority(operator, account)

@@ -40,10 +40,6 @@ MAX_PAGE_BYTES = 4 * PAGE_BYTES
 """The size limit of a page after decompression."""
 
 
-def _last_token(subject: str) -> str:
-    return subject.rsplit(".", 1)[-1]
-
-
 def request_subject(domain: str) -> str:
     return f"cf.req.{domain_id(domain)}"
 
@@ -53,17 +49,8 @@ def answer_subject(agent: str, request: str) -> str:
     return f"cf.ans.{agent}.{require_id(request)}"
 
 
-def agent_answers_subject(agent: str) -> str:
-    return f"cf.ans.{agent}.>"
-
-
 def change_hint_subject(domain: str) -> str:
     return f"cf.hint.{domain_id(domain)}"
-
-
-def change_hint_domain(subject: str) -> str:
-    """Return the id of the domain that a hint is about."""
-    return _last_token(subject)
 
 
 def acknowledgement_subject(agent: str, request: str) -> str:
@@ -79,15 +66,13 @@ def answering_agent(subject: str) -> str:
     return subject.split(".")[2]
 
 
-def request_id(subject: str) -> str:
-    return _last_token(subject)
+def last_id(subject: str) -> str:
+    """Return the id of the request, or of the domain of a hint."""
+    return subject.rsplit(".", 1)[-1]
 
 
 def require_id(text: str) -> str:
-    """Return the id; raise Rejected if it could change the subject it becomes part of.
-
-    Dots and wildcards would.
-    """
+    """Return the id; raise Rejected if it holds dots or wildcards of subjects."""
     if not text or not _ID.issuperset(text):
         raise Rejected(
             f'"{text}" is not a valid request id. Use letters, digits, "-" and "_".'
@@ -108,8 +93,9 @@ def unpack_page(data: bytes) -> Page:
                 f"An agent sent a page of {frame.content_size} bytes."
                 f" The limit is {MAX_PAGE_BYTES}."
             )
-        text = zstandard.decompress(data[1:], max_output_size=MAX_PAGE_BYTES)
-        return decode_page(text)
+        return decode_page(
+            zstandard.decompress(data[1:], max_output_size=MAX_PAGE_BYTES)
+        )
     except (zstandard.ZstdError, msgspec.MsgspecError) as error:
         raise Rejected(
             "An agent sent a page that can't be read. Check that the agent and the"

@@ -7,15 +7,15 @@ import shutil
 import sys
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 
 import msgspec
 import structlog
 
 from cloudforest.adapters.bus.credentials import BusAuthority, BusEndpoint
-from cloudforest.base.clock import Clock, system_clock
+from cloudforest.base.clock import system_clock
 from cloudforest.base.errors import CloudforestError, Misconfigured, Unavailable
 from cloudforest.base.files import make_private_folder, read_bounded, write_private_file
 from cloudforest.base.processes import end_process, leash_command
@@ -38,62 +38,6 @@ def _quote(text: str) -> str:
     return msgspec.json.encode(text).decode()
 
 
-def _render_config(
-    authority: BusAuthority,
-    *,
-    port: int | None,
-    tls: tuple[Path, Path],
-    now: datetime,
-) -> str:
-    certificate, key = (_quote(str(each.absolute())) for each in tls)
-    account = authority.account.public_key
-    return f"""\
-host: "127.0.0.1"
-port: {ANY_PORT if port is None else port}
-max_payload: {MAX_PAYLOAD}
-max_pending: {64 * MAX_PAYLOAD}
-ping_interval: "20s"
-operator: {_quote(authority.operator_jwt(now))}
-resolver: MEMORY
-resolver_preload: {{ {account}: {_quote(authority.account_jwt(now))} }}
-tls {{
-  cert_file: {certificate}
-  key_file: {key}
-  timeout: 5
-  handshake_first: true
-}}
-"""
-
-
-def write_config(
-    folder: Path,
-    authority: BusAuthority,
-    *,
-    port: int | None,
-    tls: tuple[Path, Path],
-    now: datetime,
-) -> Path:
-    """Write the server's configuration (0600); `tls` is certificate and key."""
-    path = folder / "nats.conf"
-    write_private_file(
-        path, _render_config(authority, port=port, tls=tls, now=now).encode()
-    )
-    return path
-
-
-def _ignore_endpoint(_endpoint: BusEndpoint) -> None:
-    """Do nothing."""
-
-
-@dataclass(frozen=True)
-class TlsFiles:
-    """PEM files: the server's certificate and key, and the CA that signed it."""
-
-    certificate: Path
-    key: Path
-    ca: Path
-
-
 async def _read_line(child: asyncio.subprocess.Process) -> str:
     """Return the next line of output, never empty; "" at the end."""
     if child.stderr is None:
@@ -107,15 +51,15 @@ async def _read_line(child: asyncio.subprocess.Process) -> str:
 class BusServer:
     """Listens on 127.0.0.1, on a port that is kept in `folder` (0700).
 
+    Its certificate is in `server.pem` and `server.key` there, the CA in `ca.pem`.
+
     If another program has taken that port, it listens on a new one and calls
     `on_endpoint_change`.
     """
 
     folder: Path
     authority: BusAuthority
-    tls: TlsFiles
-    clock: Clock = system_clock
-    on_endpoint_change: Callable[[BusEndpoint], None] = field(default=_ignore_endpoint)
+    on_endpoint_change: Callable[[BusEndpoint], None] | None = None
     _child: asyncio.subprocess.Process | None = None
     _supervisor: asyncio.Task[None] | None = None
     _last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=20))
@@ -124,23 +68,14 @@ class BusServer:
     def endpoint(self) -> BusEndpoint:
         return BusEndpoint(
             urls=(f"tls://127.0.0.1:{self.port}",),
-            ca=read_bounded(self.tls.ca).decode("ascii"),
+            ca=read_bounded(self.folder / "ca.pem").decode("ascii"),
         )
 
     @property
     def port(self) -> int | None:
         """The port chosen at the first start; None before."""
-        if not self._port_file.exists():
-            return None
-        return int(read_bounded(self._port_file))
-
-    @property
-    def _port_file(self) -> Path:
-        return self.folder / "port"
-
-    @property
-    def pid(self) -> int | None:
-        return self._child.pid if self._child else None
+        file = self.folder / "port"
+        return int(read_bounded(file)) if file.exists() else None
 
     async def start(self) -> None:
         """Return when the server is ready; raise Unavailable if it does not start."""
@@ -177,12 +112,17 @@ class BusServer:
     async def _launch(self) -> asyncio.subprocess.Process:
         kept = self.port
         # Our previous server may need a moment to die; another program stays.
-        for port in (*[kept] * _PORT_TAKEN_TRIES, None):
-            child = await self._spawn(port)
+        for wanted in (*[kept] * _PORT_TAKEN_TRIES, None):
+            child = await self._spawn(wanted)
             if await self._wait_until_started(child):
-                self._report_port_change(kept)
+                if kept not in {None, self.port}:
+                    log.warning(
+                        "bus moved: its port was taken", port=self.port, before=kept
+                    )
+                    if self.on_endpoint_change is not None:
+                        self.on_endpoint_change(self.endpoint)
                 return child
-            if not self._is_port_taken():
+            if not any(_PORT_TAKEN in line for line in self._last_lines):
                 break
             await asyncio.sleep(_PORT_TAKEN_PAUSE)
         last = self._last_lines[-1] if self._last_lines else "no output"
@@ -191,28 +131,39 @@ class BusServer:
     async def _wait_until_started(self, child: asyncio.subprocess.Process) -> bool:
         started = False
         try:
-            async with asyncio.timeout(START_SECONDS):
-                started = await self._wait_until_ready(child)
-        except TimeoutError:
-            pass
+            with suppress(TimeoutError):
+                async with asyncio.timeout(START_SECONDS):
+                    started = await self._wait_until_ready(child)
         finally:
             if not started:
                 await end_process(child, seconds=0)
         return started
 
-    def _report_port_change(self, before: int | None) -> None:
-        if before not in {None, self.port}:
-            log.warning("bus moved: its port was taken", port=self.port, before=before)
-            self.on_endpoint_change(self.endpoint)
+    def _write_config(self, port: int | None) -> Path:
+        now, authority = system_clock(), self.authority
+        account = authority.account.public_key
+        text = f"""\
+host: "127.0.0.1"
+port: {ANY_PORT if port is None else port}
+max_payload: {MAX_PAYLOAD}
+max_pending: {64 * MAX_PAYLOAD}
+ping_interval: "20s"
+operator: {_quote(authority.operator_jwt(now))}
+resolver: MEMORY
+resolver_preload: {{ {account}: {_quote(authority.account_jwt(now))} }}
+tls {{
+  cert_file: {_quote(str(self.folder.absolute() / "server.pem"))}
+  key_file: {_quote(str(self.folder.absolute() / "server.key"))}
+  timeout: 5
+  handshake_first: true
+}}
+"""
+        path = self.folder / "nats.conf"
+        write_private_file(path, text.encode())
+        return path
 
     async def _spawn(self, port: int | None) -> asyncio.subprocess.Process:
-        config = write_config(
-            self.folder,
-            self.authority,
-            port=port,
-            tls=(self.tls.certificate, self.tls.key),
-            now=self.clock(),
-        )
+        config = self._write_config(port)
         self._last_lines.clear()
         return await asyncio.create_subprocess_exec(
             *leash_command([find_nats_server(), "-c", str(config)]),
@@ -230,14 +181,11 @@ class BusServer:
             self._last_lines.append(line)
             if _LISTENING in line:
                 port = line.rsplit(":", 1)[-1]
-                write_private_file(self._port_file, port.encode())
+                write_private_file(self.folder / "port", port.encode())
             ready = ready or _READY in line
             if ready and self.port is not None:
                 return True
         return False
-
-    def _is_port_taken(self) -> bool:
-        return any(_PORT_TAKEN in line for line in self._last_lines)
 
 
 def find_nats_server() -> str:

@@ -9,14 +9,14 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nats.aio.msg import Msg
 
 from cloudforest.adapters.bus import protocol
 from cloudforest.adapters.bus.connection import NatsConnection
 from cloudforest.adapters.bus.credentials import BusAuthority, BusEndpoint
-from cloudforest.base.clock import Clock
+from cloudforest.base.clock import system_clock
 from cloudforest.base.errors import Interrupted, Unavailable
 from cloudforest.base.nkey import new_user_key
 from cloudforest.model.messages import Page, SyncRequest, encode_request
@@ -43,24 +43,17 @@ class AnswerTimeouts:
     page: float = 600.0
 
 
+@dataclass
 class AnswerReader:
     """Reads from the agent that accepted the request; other agents are told to stop."""
 
-    def __init__(
-        self,
-        request: SyncRequest,
-        agent: str,
-        *,
-        send: SendToAgent,
-        timeouts: AnswerTimeouts,
-    ) -> None:
-        self._request = request
-        self._agent = agent
-        self._send = send
-        self._timeouts = timeouts
-        self._next_sequence = 0
-        self._gap_since: float | None = None
-        self._last_page_at = time.monotonic()
+    request: SyncRequest
+    agent: str
+    send: SendToAgent
+    timeouts: AnswerTimeouts
+    _next_sequence: int = 0
+    _gap_since: float | None = None
+    _last_page_at: float = field(default_factory=time.monotonic)
 
     async def read_pages(
         self, first: Msg, messages: asyncio.Queue[Msg]
@@ -82,7 +75,7 @@ class AnswerReader:
                 raise self._make_interrupted_error("stopped answering")
         finally:
             if not finished:
-                await self._send(self._agent, protocol.STOP)
+                await self.send(self.agent, protocol.STOP)
 
     async def _take_page(self, message: Msg) -> Page | None:
         if message.data[:1] != protocol.PAGE:
@@ -97,25 +90,21 @@ class AnswerReader:
 
     async def _next_from_agent(self, messages: asyncio.Queue[Msg]) -> Msg | None:
         """Return the agent's next message; messages of other agents do not count."""
-        silent = time.monotonic() + self._timeouts.idle
-        late = self._last_page_at + self._timeouts.page
+        silent = time.monotonic() + self.timeouts.idle
+        late = self._last_page_at + self.timeouts.page
         while (left := min(silent, late) - time.monotonic()) > 0:
             message = await next_message(messages, left)
             if message is None:
                 continue
             speaker = protocol.answering_agent(message.subject)
-            if speaker == self._agent:
+            if speaker == self.agent:
                 return message
-            await self._stop_other_agent(speaker)
+            if speaker != protocol.NO_AGENT:
+                await self.send(speaker, protocol.STOP)
         if late < silent:
-            raise self._make_interrupted_error(
-                f"sent no page for {self._timeouts.page:g} seconds"
-            )
+            limit = f"{self.timeouts.page:g} seconds"
+            raise self._make_interrupted_error(f"sent no page for {limit}")
         return None
-
-    async def _stop_other_agent(self, speaker: str) -> None:
-        if speaker != protocol.NO_AGENT:
-            await self._send(speaker, protocol.STOP)
 
     async def _handle_out_of_order(self, sequence: int) -> None:
         if sequence < self._next_sequence:
@@ -124,17 +113,16 @@ class AnswerReader:
             return
         now = time.monotonic()
         self._gap_since = self._gap_since or now
-        if now - self._gap_since > self._timeouts.gap:
+        if now - self._gap_since > self.timeouts.gap:
             raise self._make_interrupted_error(f"never sent page {self._next_sequence}")
 
     async def _acknowledge(self) -> None:
-        await self._send(self._agent, b"%d" % (self._next_sequence - 1))
+        await self.send(self.agent, b"%d" % (self._next_sequence - 1))
 
     def _make_interrupted_error(self, what: str) -> Interrupted:
+        cause = f'The agent "{self.agent}" {what}'
         return protocol.make_interrupted_error(
-            f'The agent "{self._agent}" {what}',
-            self._request.domain,
-            self._next_sequence,
+            cause, self.request.domain, self._next_sequence
         )
 
 
@@ -146,12 +134,12 @@ async def next_message(messages: asyncio.Queue[Msg], seconds: float) -> Msg | No
         return None
 
 
+@dataclass
 class NatsAgentBus:
     """See `model.ports.bus.AgentBus`."""
 
-    def __init__(self, connection: NatsConnection, timeouts: AnswerTimeouts) -> None:
-        self._connection = connection
-        self._timeouts = timeouts
+    _connection: NatsConnection
+    timeouts: AnswerTimeouts
 
     async def request_pages(self, request: SyncRequest) -> AsyncGenerator[Page]:
         async def send(agent: str, message: bytes) -> None:
@@ -160,7 +148,7 @@ class NatsAgentBus:
 
         async with self._subscribe_answers(request.id) as messages:
             agent, first = await self._offer_request(request, messages)
-            reader = AnswerReader(request, agent, send=send, timeouts=self._timeouts)
+            reader = AnswerReader(request, agent, send=send, timeouts=self.timeouts)
             async with aclosing(reader.read_pages(first, messages)) as pages:
                 async for page in pages:
                     yield page
@@ -171,7 +159,7 @@ class NatsAgentBus:
         arrived = asyncio.Event()
 
         async def receive(message: Msg) -> None:
-            domains[protocol.change_hint_domain(message.subject)] = None
+            domains[protocol.last_id(message.subject)] = None
             arrived.set()
 
         subscription = await self._connection.subscribe(
@@ -204,23 +192,24 @@ class NatsAgentBus:
     ) -> tuple[str, Msg]:
         """Return the agent that accepted the request, and its first message."""
         began = time.monotonic()
-        while time.monotonic() - began < self._timeouts.accept:
+        while time.monotonic() - began < self.timeouts.accept:
             await self._connection.publish(
                 protocol.request_subject(request.domain),
                 encode_request(request),
                 reply=protocol.answer_subject(protocol.NO_AGENT, request.id),
             )
-            message = await next_message(messages, self._timeouts.retry)
+            message = await next_message(messages, self.timeouts.retry)
             if message is None:
                 continue
-            if protocol.answering_agent(message.subject) != protocol.NO_AGENT:
-                return protocol.answering_agent(message.subject), message
-            if time.monotonic() - began > self._timeouts.no_agent:
+            agent = protocol.answering_agent(message.subject)
+            if agent != protocol.NO_AGENT:
+                return agent, message
+            if time.monotonic() - began > self.timeouts.no_agent:
                 raise protocol.make_no_agent_error(request.domain)
             await asyncio.sleep(0.1)
         raise Unavailable(
             f"No agent of the domain {request.domain} accepted the request within"
-            f" {self._timeouts.accept:g} seconds. Check the agents' logs."
+            f" {self.timeouts.accept:g} seconds. Check the agents' logs."
         )
 
     def set_endpoint(self, endpoint: BusEndpoint) -> None:
@@ -233,16 +222,14 @@ class NatsAgentBus:
 
 async def open_agent_bus(
     authority: BusAuthority,
-    *,
     endpoint: BusEndpoint,
-    clock: Clock,
-    timeouts: AnswerTimeouts | None = None,
+    timeouts: AnswerTimeouts = AnswerTimeouts(),
 ) -> NatsAgentBus:
     """Connect as the service; its key lives in memory only."""
     key = new_user_key()
     access = authority.mint_service_access(
-        key.public_key, endpoint=endpoint, now=clock()
+        key.public_key, endpoint=endpoint, now=system_clock()
     )
     connection = NatsConnection("provisioning service", key, access)
     await connection.open()
-    return NatsAgentBus(connection, timeouts or AnswerTimeouts())
+    return NatsAgentBus(connection, timeouts)

@@ -9,17 +9,13 @@ security descriptor ([MS-DTYP] 2.4).
 from __future__ import annotations
 
 import struct
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from cloudforest.adapters.directory_entries import format_guid, format_sid
 from cloudforest.adapters.ldap import filters, search
-from cloudforest.adapters.ldap.ber import (
-    SearchResultDone,
-    SearchResultEntry,
-    dacl_control,
-)
+from cloudforest.adapters.ldap.ber import DACL, SearchResultEntry
 from cloudforest.adapters.ldap.session import SUBTREE, Session
 from cloudforest.model.messages import Lookup
 
@@ -52,14 +48,11 @@ class AccessControlEntry:
     object_type_guid: str | None
 
 
-def _find_dacl(raw: bytes) -> bytes:
-    control, start = struct.unpack_from("<H12xI", raw, 2)
+def _split_aces(descriptor: bytes) -> Iterator[bytes]:
+    control, start = struct.unpack_from("<H12xI", descriptor, 2)
     if not control & _DACL_PRESENT or not start:
         raise ValueError("The security descriptor has no DACL.")
-    return raw[start:]
-
-
-def _split_aces(raw: bytes) -> Iterator[bytes]:
+    raw = descriptor[start:]
     size, count = struct.unpack_from("<2xHH", raw)
     start = 8
     for _ in range(count):
@@ -105,9 +98,7 @@ def read_aces(raw: bytes) -> list[AccessControlEntry]:
     Raises ValueError for a descriptor without a DACL, or with unknown content.
     """
     try:
-        return [
-            each for ace in _split_aces(_find_dacl(raw)) if (each := _read_ace(ace))
-        ]
+        return [each for ace in _split_aces(raw) if (each := _read_ace(ace))]
     except struct.error as error:
         raise ValueError("The security descriptor is cut off.") from error
 
@@ -131,35 +122,30 @@ def is_readable(
     return bool(verdicts) and all(verdicts)
 
 
-@dataclass(frozen=True)
-class _AccountAccess:
-    """The SIDs of the account, and the GUIDs that name each attribute in entries."""
-
-    sids: AbstractSet[str]
-    schema_guids: Mapping[str, AbstractSet[str]]
-
-    def readable_attributes(self, raw: Sequence[bytes]) -> frozenset[str]:
-        try:
-            aces = [each for descriptor in raw for each in read_aces(descriptor)]
-        except ValueError:
-            return frozenset()
-        return frozenset(
-            name
-            for name, guids in self.schema_guids.items()
-            if is_readable(aces, self.sids, guids)
-        )
+def _readable_attributes(
+    descriptors: Sequence[bytes],
+    sids: AbstractSet[str],
+    schema_guids: Mapping[str, AbstractSet[str]],
+) -> frozenset[str]:
+    try:
+        aces = [each for descriptor in descriptors for each in read_aces(descriptor)]
+    except ValueError:
+        return frozenset()
+    return frozenset(
+        name for name, guids in schema_guids.items() if is_readable(aces, sids, guids)
+    )
 
 
 def _search_objects(
     session: Session, base: str, filter_text: str, names: Sequence[str]
-) -> Generator[SearchResultEntry, None, SearchResultDone]:
+) -> Iterator[SearchResultEntry]:
     return search.search_entries(
         session,
         base,
         SUBTREE,
         filter=filter_text,
         attributes=names,
-        controls=[dacl_control()],
+        controls=[DACL],
     )
 
 
@@ -173,9 +159,8 @@ def _read_schema_guids(
     ]
     guid_attributes = ("schemaidguid", "attributesecurityguid")
     requested = ["lDAPDisplayName", "searchFlags", *guid_attributes]
-    for raw in _search_objects(
-        session, schema, filters.lookups_filter(lookups) or "", requested
-    ):
+    filter_text = filters.lookups_filter(lookups) or ""
+    for raw in _search_objects(session, schema, filter_text, requested):
         attributes = raw.attributes
         flags = int((attributes.get("searchflags") or [b"0"])[0])
         guids = [each for name in guid_attributes for each in attributes.get(name, [])]
@@ -184,36 +169,16 @@ def _read_schema_guids(
             yield name, frozenset(map(format_guid, guids))
 
 
-def _read_account_access(session: Session, names: Sequence[str]) -> _AccountAccess:
-    """Ask the controller for the account's SIDs ([MS-ADTS] 3.1.1.3.2)."""
+def _read_account_access(
+    session: Session, names: Sequence[str]
+) -> tuple[frozenset[str], dict[str, frozenset[str]]]:
+    """Return the account's SIDs ([MS-ADTS] 3.1.1.3.2), and the GUIDs of attributes."""
     root = search.read_object(session, "", ["schemaNamingContext", "tokenGroups"]) or {}
-    sids = [format_sid(each) for each in root.get("tokengroups", [])]
+    sids = frozenset(map(format_sid, root.get("tokengroups", [])))
     schema = (root.get("schemanamingcontext") or [b""])[0].decode()
     if not sids or not schema:
-        return _AccountAccess(frozenset(), {})
-    return _AccountAccess(
-        frozenset(sids), dict(_read_schema_guids(session, schema, names))
-    )
-
-
-def _shown_attributes(attributes: Mapping[str, Sequence[bytes]]) -> frozenset[str]:
-    # A long list of values has a range in its name.
-    return frozenset(name.partition(";")[0] for name in attributes)
-
-
-def _find_proven_clear_batch(
-    session: Session, base: str, account: _AccountAccess, *, guids: Sequence[str]
-) -> Iterator[tuple[str, frozenset[str]]]:
-    lookups = [Lookup(by="guid", value=guid) for guid in guids]
-    filter_text = filters.lookups_filter(lookups)
-    if filter_text is None:
-        return
-    requested = ["objectGUID", _DESCRIPTOR, *account.schema_guids]
-    for raw in _search_objects(session, base, filter_text, requested):
-        readable = account.readable_attributes(raw.attributes.get(_DESCRIPTOR, []))
-        cleared = readable - _shown_attributes(raw.attributes)
-        for guid in raw.attributes.get("objectguid", []):
-            yield format_guid(guid), cleared
+        return frozenset(), {}
+    return sids, dict(_read_schema_guids(session, schema, names))
 
 
 def find_proven_clear(
@@ -225,14 +190,17 @@ def find_proven_clear(
     """
     if not guids or not names:
         return {}
-    account = _read_account_access(session, names)
-    return {
-        guid: cleared
-        for start in range(0, len(guids), search.LOOKUPS_PER_QUERY)
-        for guid, cleared in _find_proven_clear_batch(
-            session,
-            base,
-            account,
-            guids=guids[start : start + search.LOOKUPS_PER_QUERY],
-        )
-    }
+    sids, schema_guids = _read_account_access(session, names)
+    requested = ["objectGUID", _DESCRIPTOR, *schema_guids]
+    proven: dict[str, frozenset[str]] = {}
+    for batch in search.in_batches(guids):
+        text = filters.lookups_filter([Lookup(by="guid", value=each) for each in batch])
+        for raw in _search_objects(session, base, text, requested) if text else ():
+            # A long list of values has a range in its name.
+            shown = {name.partition(";")[0] for name in raw.attributes}
+            readable = _readable_attributes(
+                raw.attributes.get(_DESCRIPTOR, []), sids, schema_guids
+            )
+            for guid in raw.attributes.get("objectguid", []):
+                proven[format_guid(guid)] = readable - shown
+    return proven

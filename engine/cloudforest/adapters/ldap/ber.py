@@ -8,27 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import IntEnum
+from typing import NamedTuple
 
 DIRSYNC = "1.2.840.113556.1.4.841"
 PAGED = "1.2.840.113556.1.4.319"
-_EXTENDED_DN = "1.2.840.113556.1.4.529"
-_SHOW_DELETED = "1.2.840.113556.1.4.417"
-_SD_FLAGS = "1.2.840.113556.1.4.801"
-_NOTIFICATION = "1.2.840.113556.1.4.528"
 INCREMENTAL_VALUES = -0x80000000
 """0x80000000 in four bytes ([MS-ADTS] 3.1.1.3.4.1.3), which is negative in BER."""
 OBJECT_SECURITY = 1
-_DACL = 4
 _INTEGER, _OCTETS, _SEQUENCE = 0x02, 0x04, 0x30
+_ENTRY, _DONE, _CONTROLS = 0x64, 0x65, 0xA0
 _SHORT = 0x80
-
-
-class Tag(IntEnum):
-    OCTETS = 0x04
-    ENTRY = 0x64
-    DONE = 0x65
-    CONTROLS = 0xA0
 
 
 @dataclass(frozen=True)
@@ -46,10 +35,6 @@ class SearchResultDone:
     code: int
     message: str
     controls: dict[str, bytes] = field(default_factory=dict)
-
-    @property
-    def is_success(self) -> bool:
-        return self.code == 0
 
 
 def content_bounds(data: bytes | bytearray, start: int) -> tuple[int, int]:
@@ -75,14 +60,14 @@ def find_message_end(data: bytearray, start: int) -> int | None:
     return end if end <= len(data) else None
 
 
-def _decode_octet_strings(message: bytes, start: int) -> list[bytes]:
-    """Return the strings in a set or a sequence."""
+def _decode_elements(message: bytes, start: int = 0) -> list[bytes]:
+    """Return the contents of the elements in a set or a sequence."""
     at, stop = content_bounds(message, start)
-    strings = []
+    contents = []
     while at < stop:
         begin, at = content_bounds(message, at)
-        strings.append(message[begin:at])
-    return strings
+        contents.append(message[begin:at])
+    return contents
 
 
 def _decode_entry(message: bytes, start: int) -> SearchResultEntry:
@@ -93,9 +78,7 @@ def _decode_entry(message: bytes, start: int) -> SearchResultEntry:
     while at < stop:
         begin, at_next = content_bounds(message, at)
         begin, end = content_bounds(message, begin)
-        attributes[message[begin:end].decode().lower()] = _decode_octet_strings(
-            message, end
-        )
+        attributes[message[begin:end].decode().lower()] = _decode_elements(message, end)
         at = at_next
     return SearchResultEntry(dn, attributes)
 
@@ -110,7 +93,7 @@ def _decode_controls(message: bytes, start: int) -> Iterator[tuple[str, bytes]]:
         part = end
         while part < after:
             inner, part_end = content_bounds(message, part)
-            if message[part] == Tag.OCTETS:
+            if message[part] == _OCTETS:
                 value = message[inner:part_end]
             part = part_end
         yield message[name:end].decode(), value
@@ -123,7 +106,7 @@ def _decode_done(message: bytes, start: int, after: int, stop: int) -> SearchRes
     _, end = content_bounds(message, end)
     begin, end = content_bounds(message, end)
     text = message[begin:end].decode(errors="replace")
-    has_controls = after < stop and message[after] == Tag.CONTROLS
+    has_controls = after < stop and message[after] == _CONTROLS
     return SearchResultDone(
         code, text, dict(_decode_controls(message, after)) if has_controls else {}
     )
@@ -134,20 +117,18 @@ def decode_message(message: bytes) -> SearchResultEntry | SearchResultDone | Non
     start, stop = content_bounds(message, 0)
     _, operation = content_bounds(message, start)
     inner, after = content_bounds(message, operation)
-    match message[operation]:
-        case Tag.ENTRY:
-            return _decode_entry(message, inner)
-        case Tag.DONE:
-            return _decode_done(message, inner, after, stop)
-        case _:
-            return None
+    if message[operation] == _ENTRY:
+        return _decode_entry(message, inner)
+    is_done = message[operation] == _DONE
+    return _decode_done(message, inner, after, stop) if is_done else None
 
 
-@dataclass(frozen=True)
-class Control:
+class Control(NamedTuple):
+    """A control in the order of RFC 4511 4.1.11, as ldap3 takes it."""
+
     oid: str
-    value: bytes | None = None
     critical: bool = True
+    value: bytes | None = None
 
 
 def _encode_element(tag: int, content: bytes) -> bytes:
@@ -173,55 +154,34 @@ def _encode_integer(value: int) -> bytes:
 
 def dirsync_control(flags: int, cookie: bytes) -> Control:
     """Request changes since `cookie`; the controller chooses the page size."""
-    return Control(
-        DIRSYNC,
-        _encode_sequence(
-            _encode_integer(flags), _encode_integer(0), _encode_octets(cookie)
-        ),
+    value = _encode_sequence(
+        _encode_integer(flags), _encode_integer(0), _encode_octets(cookie)
     )
-
-
-def _split_sequence(sequence: bytes) -> list[bytes]:
-    start, end = content_bounds(sequence, 0)
-    parts = []
-    while start < end:
-        inner, stop = content_bounds(sequence, start)
-        parts.append(sequence[inner:stop])
-        start = stop
-    return parts
+    return Control(DIRSYNC, value=value)
 
 
 def decode_dirsync_reply(value: bytes) -> tuple[bool, bytes]:
     """Return whether more results follow, and the new cookie."""
-    more, _, cookie = _split_sequence(value)
+    more, _, cookie = _decode_elements(value)
     return int.from_bytes(more, "big", signed=True) != 0, cookie
 
 
 def paged_control(size: int, cookie: bytes) -> Control:
     """Request one page of simple paged results (RFC 2696)."""
-    return Control(
-        PAGED, _encode_sequence(_encode_integer(size), _encode_octets(cookie))
-    )
+    value = _encode_sequence(_encode_integer(size), _encode_octets(cookie))
+    return Control(PAGED, value=value)
 
 
 def decode_paged_cookie(value: bytes) -> bytes:
     """Return the cookie of the next page; empty after the last one."""
-    return _split_sequence(value)[1]
+    return _decode_elements(value)[1]
 
 
-def extended_dn_control() -> Control:
-    """Request DNs as <GUID=…>;<SID=…>;DN, with the GUID in its usual text."""
-    return Control(_EXTENDED_DN, _encode_sequence(_encode_integer(1)))
-
-
-def show_deleted_control() -> Control:
-    return Control(_SHOW_DELETED)
-
-
-def dacl_control() -> Control:
-    """Request the DACL only: the whole descriptor needs the right to read the SACL."""
-    return Control(_SD_FLAGS, _encode_sequence(_encode_integer(_DACL)))
-
-
-def notification_control() -> Control:
-    return Control(_NOTIFICATION)
+EXTENDED_DN = Control(
+    "1.2.840.113556.1.4.529", value=_encode_sequence(_encode_integer(1))
+)
+"""Request DNs as <GUID=…>;<SID=…>;DN, with the GUID in its usual text."""
+SHOW_DELETED = Control("1.2.840.113556.1.4.417")
+DACL = Control("1.2.840.113556.1.4.801", value=_encode_sequence(_encode_integer(4)))
+"""Request the DACL only: the whole descriptor needs the right to read the SACL."""
+NOTIFICATION = Control("1.2.840.113556.1.4.528")

@@ -8,33 +8,27 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from collections.abc import AsyncIterator, Generator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from functools import partial
+from typing import Concatenate, ParamSpec, TypeVar
 
 from cloudforest.adapters.directory_entries import (
     ALWAYS_READ,
-    iterate_in_own_thread,
+    DirectoryEntry,
     iterate_in_thread,
     to_entry,
 )
 from cloudforest.adapters.ldap import access, dirsync, filters, members, search
-from cloudforest.adapters.ldap.ber import (
-    notification_control,
-    paged_control,
-    show_deleted_control,
-)
+from cloudforest.adapters.ldap.ber import NOTIFICATION, SHOW_DELETED, paged_control
 from cloudforest.adapters.ldap.controllers import Controllers
 from cloudforest.adapters.ldap.dirsync import DirSyncRead
 from cloudforest.adapters.ldap.session import (
     BASE,
     LEVEL,
     SUBTREE,
-    Account,
     Session,
-    TlsSettings,
     make_broken_connection_error,
-    map_entries,
 )
-from cloudforest.base.secrets import Secret
 from cloudforest.model.messages import Lookup
 from cloudforest.model.ports.directory import (
     DirSyncCookie,
@@ -44,6 +38,8 @@ from cloudforest.model.ports.directory import (
 )
 from cloudforest.model.program import Filter, ObjectType
 
+P = ParamSpec("P")
+T = TypeVar("T")
 REPLICATE_RIGHT = "Replicating Directory Changes"
 SEE_DELETED_RIGHT = "read and list CN=Deleted Objects"
 _REFUSALS = frozenset({2, 12, 50, 53})
@@ -51,7 +47,7 @@ _REFUSALS = frozenset({2, 12, 50, 53})
 unwillingToPerform (RFC 4511 4.1.9): asking again would not help."""
 
 
-def wait_for_changes(session: Session, base: str) -> Generator[None, None, None]:
+def wait_for_changes(session: Session, base: str) -> Generator[object, None, None]:
     """Yield at each change below the base; end if the server refuses notifications.
 
     Raises Unavailable if it ends the search for another reason, such as a restart.
@@ -60,14 +56,13 @@ def wait_for_changes(session: Session, base: str) -> Generator[None, None, None]
     """
     session.disable_timeout()
     # The server keeps this search open, and sends each entry that changes.
-    changed = session.search(
+    ending = yield from session.search(
         base,
         SUBTREE,
         filter="(objectClass=*)",
         attributes=["objectGUID"],
-        controls=[notification_control()],
+        controls=[NOTIFICATION],
     )
-    ending = yield from map_entries(changed, lambda _: None)
     if ending.code not in _REFUSALS:
         reason = f"it ended the search for changes, LDAP result {ending.code}"
         raise make_broken_connection_error(session.controller, reason)
@@ -80,7 +75,7 @@ def _list_shown(session: Session, dn: str, scope: str, attribute: str) -> list[b
         dn,
         scope,
         attributes=[attribute],
-        controls=[show_deleted_control(), paged_control(1, b"")],
+        controls=[SHOW_DELETED, paged_control(1, b"")],
     )
     return [attribute.lower() in each.attributes for each in entries]
 
@@ -103,12 +98,6 @@ def _names_to_read(attributes: Sequence[str]) -> list[str]:
     return sorted({*ALWAYS_READ, *attributes})
 
 
-def _kind_filter_text(kind: EntryKind, where: Filter | None) -> str:
-    return filters.kind_filter(
-        kind, None if where is None else filters.to_ldap_filter(where)
-    )
-
-
 def _decode_cookie(cookie: str | None) -> bytes:
     """Return the cookie; an invalid one becomes empty, which starts a full read."""
     try:
@@ -118,41 +107,46 @@ def _decode_cookie(cookie: str | None) -> bytes:
 
 
 class LdapDirectory:
-    """One Active Directory domain; `controllers` are ldaps:// URLs in order."""
+    """One Active Directory domain, read from its controllers."""
 
-    def __init__(  # noqa: PLR0913 - the fields of `activeDirectory:`, and the domain
+    def __init__(self, controllers: Controllers) -> None:
+        self._controllers = controllers
+        self._has_replication_right = True
+        labels = controllers.domain.split(".")
+        self._base = ",".join(f"DC={label}" for label in labels)
+
+    async def _call(
         self,
-        domain: str,
-        controllers: Sequence[str],
-        *,
-        ca: str | None,
-        server_name: str | None,
-        verify: bool,
-        username: str,
-        password: Secret,
-    ) -> None:
-        self.domain = domain
-        self._controllers = Controllers(
-            domain,
-            controllers,
-            TlsSettings(ca, server_name, verify),
-            Account(username, password),
-        )
-        self._has_replication_right: bool | None = None
-        self._base = ",".join(f"DC={label}" for label in domain.split("."))
+        function: Callable[Concatenate[Session, str, P], T],
+        *args: P.args,
+        **named: P.kwargs,
+    ) -> T:
+        """Call a blocking function with a session and the domain's base."""
+        async with self._controllers.session() as session:
+            return await asyncio.to_thread(
+                function, session, self._base, *args, **named
+            )
+
+    async def _read_entries(
+        self,
+        read: Callable[[Session], Generator[DirectoryEntry, None, None]],
+        attributes: Sequence[str],
+        assumed_type: ObjectType | None = None,
+    ) -> AsyncIterator[Entry]:
+        async with self._controllers.session() as session:
+            async for raw in iterate_in_thread(read(session), abort=session.abort):
+                entry = to_entry(raw, attributes, assumed_type=assumed_type)
+                if entry is not None:
+                    yield entry
 
     async def identify_domain(self) -> str:
-        async with self._controllers.session() as session:
-            return await asyncio.to_thread(search.read_domain_head, session, self._base)
+        return await self._call(search.read_domain_head)
 
     async def resolve_dns(self, dns: Sequence[str]) -> dict[str, str]:
-        async with self._controllers.session() as session:
-            return await asyncio.to_thread(search.resolve_dns, session, self._base, dns)
+        return await self._call(search.resolve_dns, dns)
 
     async def read_members(self, group: str, *, nested: bool) -> GroupMembers:
-        read = members.read_nested_members if nested else members.read_direct_members
-        async with self._controllers.session() as session:
-            return await asyncio.to_thread(read, session, self._base, group)
+        return await self._call(members.read_members, group, nested=nested)
 
     async def read_changes(
         self,
@@ -164,69 +158,57 @@ class LdapDirectory:
         state = DirSyncRead(
             base=self._base,
             filter=filters.kind_filter(kind),
-            full_filter=_kind_filter_text(kind, where),
+            full_filter=filters.kind_filter(kind, filters.to_ldap_filter(where)),
             attributes=_names_to_read(attributes),
             cookie=_decode_cookie(cookie),
         )
-        assumed = None if kind == "container" else kind
-        async with self._controllers.session() as session:
-            reader = dirsync.read_changes(session, state)
-            async for raw in iterate_in_thread(reader, abort=session.abort):
-                entry = to_entry(raw, attributes, assumed_type=assumed)
-                # A full read lists every tombstone, also of objects never imported.
-                if entry is not None and not (entry.is_deleted and state.full):
-                    yield entry
+        entries = self._read_entries(
+            lambda session: dirsync.read_changes(session, state),
+            attributes,
+            assumed_type=None if kind == "container" else kind,
+        )
+        async for entry in entries:
+            # A full read lists every tombstone, also of objects never imported.
+            if not (entry.is_deleted and state.full):
+                yield entry
         self._has_replication_right = state.has_replication_right
         value = base64.b64encode(state.cookie).decode()
         yield DirSyncCookie(value, is_complete=True, is_full=state.full)
 
-    async def read_subtree(
+    def read_subtree(
         self,
         container: str,
         kind: EntryKind,
         attributes: Sequence[str],
         where: Filter | None = None,
     ) -> AsyncIterator[Entry]:
-        async with self._controllers.session() as session:
-            reader = search.search_below(
-                session,
-                container,
-                filter=_kind_filter_text(kind, where),
-                attributes=_names_to_read(attributes),
-            )
-            async for raw in iterate_in_thread(reader, abort=session.abort):
-                if (entry := to_entry(raw, attributes)) is not None:
-                    yield entry
+        read = partial(
+            search.search_subtree,
+            base=f"<GUID={container}>",
+            filter=filters.kind_filter(kind, filters.to_ldap_filter(where)),
+            attributes=_names_to_read(attributes),
+        )
+        return self._read_entries(read, attributes)
 
-    async def read_objects(
+    def read_objects(
         self,
         lookups: Sequence[Lookup],
         attributes: Sequence[str],
         kind: ObjectType | None = None,
     ) -> AsyncIterator[Entry]:
-        async with self._controllers.session() as session:
-            reader = search.read_objects(
-                session,
-                self._base,
-                lookups=lookups,
-                attributes=_names_to_read(attributes),
-                kind=kind,
-            )
-            async for raw in iterate_in_thread(reader, abort=session.abort):
-                if (entry := to_entry(raw, attributes)) is not None:
-                    yield entry
+        read = partial(
+            search.read_objects,
+            base=self._base,
+            lookups=lookups,
+            attributes=_names_to_read(attributes),
+            kind=kind,
+        )
+        return self._read_entries(read, attributes)
 
     async def find_proven_clear(
         self, guids: Sequence[str], attributes: Sequence[str]
     ) -> dict[str, frozenset[str]]:
-        async with self._controllers.session() as session:
-            return await asyncio.to_thread(
-                access.find_proven_clear,
-                session,
-                self._base,
-                guids=guids,
-                names=attributes,
-            )
+        return await self._call(access.find_proven_clear, guids=guids, names=attributes)
 
     async def shows_all_members(self) -> bool:
         """Return True: values that a controller sends in ranges are all fetched."""
@@ -238,17 +220,15 @@ class LdapDirectory:
 
     async def list_missing_rights(self) -> tuple[str, ...]:
         """Return the missing rights; the last read of changes tested replication."""
-        async with self._controllers.session() as session:
-            sees = await asyncio.to_thread(can_see_deleted, session, self._base)
-        missing = (
-            () if self._has_replication_right in {None, True} else (REPLICATE_RIGHT,)
-        )
+        sees = await self._call(can_see_deleted)
+        missing = () if self._has_replication_right else (REPLICATE_RIGHT,)
         return missing if sees else (*missing, SEE_DELETED_RIGHT)
 
     async def watch_changes(self) -> AsyncIterator[None]:
         async with self._controllers.session() as session:
             reader = wait_for_changes(session, self._base)
-            async for _ in iterate_in_own_thread(reader, abort=session.abort):
+            changes = iterate_in_thread(reader, abort=session.abort, waits_long=True)
+            async for _ in changes:
                 yield
 
     async def close(self) -> None:

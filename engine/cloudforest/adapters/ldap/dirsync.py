@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -12,20 +12,20 @@ from cloudforest.adapters import directory_entries
 from cloudforest.adapters.directory_entries import DirectoryEntry
 from cloudforest.adapters.ldap.ber import (
     DIRSYNC,
+    EXTENDED_DN,
     INCREMENTAL_VALUES,
     OBJECT_SECURITY,
     SearchResultDone,
     SearchResultEntry,
     decode_dirsync_reply,
     dirsync_control,
-    extended_dn_control,
 )
 from cloudforest.adapters.ldap.session import (
     INSUFFICIENT_RIGHTS,
     SUBTREE,
+    SUCCESS,
     Session,
     make_search_error,
-    map_entries,
 )
 
 _MEMBER = "member"
@@ -43,14 +43,6 @@ def _decode_values(name: str, received: Sequence[bytes]) -> tuple[str, ...]:
         for each in received
     )
     return tuple(each for each in texts if each is not None)
-
-
-def _decode_members(received: Sequence[bytes]) -> Iterator[tuple[str, str]]:
-    """Yield the objectGUID and the DN of each member."""
-    for each in received:
-        value = directory_entries.decode_value(_MEMBER, each)
-        if (guid := directory_entries.to_reference(_MEMBER, value)) is not None:
-            yield guid, directory_entries.split_extended_dn(value)[1]
 
 
 def entry_from_dirsync(raw: SearchResultEntry, *, full: bool) -> DirectoryEntry:
@@ -93,7 +85,14 @@ def entry_from_search(raw: SearchResultEntry) -> tuple[DirectoryEntry, int | Non
         plain = ranged[1] if ranged else name
         # AD sends the attribute twice, empty and with a range.
         if plain == _MEMBER:
-            links += _decode_members(received)
+            values = (
+                directory_entries.decode_value(_MEMBER, each) for each in received
+            )
+            links += [
+                (guid, directory_entries.split_extended_dn(value)[1])
+                for value in values
+                if (guid := directory_entries.to_reference(_MEMBER, value)) is not None
+            ]
         else:
             attributes[plain] = attributes.get(plain, ()) + _decode_values(
                 plain, received
@@ -123,7 +122,6 @@ class DirSyncRead:
     attributes: Sequence[str]
     cookie: bytes
     flags: int = INCREMENTAL_VALUES
-    has_more: bool = True
 
     def __post_init__(self) -> None:
         self.full = not self.cookie
@@ -132,26 +130,26 @@ class DirSyncRead:
     def has_replication_right(self) -> bool:
         return not self.flags & OBJECT_SECURITY
 
-    def restart(self) -> None:
-        self.cookie, self.full = b"", True
-
 
 def _read_page(
     session: Session, state: DirSyncRead
 ) -> Generator[DirectoryEntry, None, SearchResultDone]:
+    """Yield the objects of one answer, and return its end."""
     search = session.search(
         state.base,
         SUBTREE,
         filter=state.full_filter if state.full else state.filter,
         attributes=state.attributes,
         # Without the second control Samba sends plain DNs; each would need a look-up.
-        controls=[dirsync_control(state.flags, state.cookie), extended_dn_control()],
+        controls=[dirsync_control(state.flags, state.cookie), EXTENDED_DN],
     )
-    return map_entries(search, lambda raw: entry_from_dirsync(raw, full=state.full))
-
-
-def _lacks_replication_right(ending: SearchResultDone, state: DirSyncRead) -> bool:
-    return ending.code == INSUFFICIENT_RIGHTS and state.has_replication_right
+    while True:
+        try:
+            raw = next(search)
+        except StopIteration as stop:
+            ending: SearchResultDone = stop.value
+            return ending
+        yield entry_from_dirsync(raw, full=state.full)
 
 
 def read_changes(
@@ -162,18 +160,18 @@ def read_changes(
     If the controller rejects the cookie, a full read starts. An account without
     Replicating Directory Changes reads with OBJECT_SECURITY: only what it may see.
     """
-    while state.has_more:
+    has_more = True
+    while has_more:
         ending = yield from _read_page(session, state)
-        if ending.is_success and DIRSYNC in ending.controls:
-            state.has_more, state.cookie = decode_dirsync_reply(
-                ending.controls[DIRSYNC]
-            )
+        if ending.code == SUCCESS and DIRSYNC in ending.controls:
+            reply = ending.controls[DIRSYNC]
+            has_more, state.cookie = decode_dirsync_reply(reply)
         elif ending.code == _BAD_COOKIE and state.cookie:
             _log.warning(
                 "cookie refused, reading in full", controller=session.controller
             )
-            state.restart()
-        elif _lacks_replication_right(ending, state):
+            state.cookie, state.full = b"", True
+        elif ending.code == INSUFFICIENT_RIGHTS and state.has_replication_right:
             _log.warning(
                 "account lacks Replicating Directory Changes, reading what it may see",
                 controller=session.controller,

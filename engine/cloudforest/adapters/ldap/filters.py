@@ -15,6 +15,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Literal
 
 from msgspec import structs
@@ -97,22 +98,19 @@ def escape_value(value: bytes) -> str:
     )
 
 
-def _guid_filter(value: str) -> str | None:
-    guid = parse_guid(value)
-    return None if guid is None else f"(objectGUID={escape_value(guid.bytes_le)})"
-
-
 def _lookup_filter(lookup: Lookup) -> str | None:
+    name, value = lookup.attribute or "", lookup.value.encode()
     match lookup.by:
         case "guid":
-            return _guid_filter(lookup.value)
+            if (guid := parse_guid(lookup.value)) is None:
+                return None
+            name, value = "objectGUID", guid.bytes_le
         case "dn":
-            return f"(distinguishedName={escape_value(lookup.value.encode())})"
+            name = "distinguishedName"
         case "attribute":
-            name = lookup.attribute or ""
             if not _ATTRIBUTE.fullmatch(name):
                 raise Rejected(f'"{name}" is not a valid attribute name.')
-            return f"({name}={escape_value(lookup.value.encode())})"
+    return f"({name}={escape_value(value)})"
 
 
 def lookups_filter(lookups: Sequence[Lookup]) -> str | None:
@@ -143,12 +141,11 @@ def _text_filter(name: str, tree: Compare) -> str | None:
     return part and f"({name}={part.format(escape_value(value.encode()))})"
 
 
-def _number_value(tree: Compare) -> int | float | None:
+def _number_value(tree: Compare) -> float | None:
     value: Scalar = tree.value
-    if isinstance(value, str) and _INTEGER_TEXT.fullmatch(value):
-        value = int(value)
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if is_number and not isinstance(value, str) else None
+    if isinstance(value, str):
+        return int(value) if _INTEGER_TEXT.fullmatch(value) else None
+    return None if isinstance(value, bool) else value
 
 
 def _integer_bounds(operator: str, value: float) -> tuple[float, float] | None:
@@ -168,18 +165,22 @@ def _integer_bounds(operator: str, value: float) -> tuple[float, float] | None:
             return None
 
 
+def _join_filters(sign: str, parts: Sequence[str | None]) -> str | None:
+    written = [each for each in parts if each is not None]
+    if not written or len(written) < len(parts):
+        return None
+    return written[0] if len(written) == 1 else f"({sign}{''.join(written)})"
+
+
 def _range_filter(
-    name: str, bounds: tuple[float, float], write: Callable[[int], str]
-) -> str:
+    name: str, bounds: tuple[float, float], write: Callable[[int], str] = str
+) -> str | None:
     least, greatest = bounds
     if least == greatest:
         return f"({name}={write(int(least))})"
-    parts = []
-    if least > -math.inf:
-        parts.append(f"({name}>={write(int(least))})")
-    if greatest < math.inf:
-        parts.append(f"({name}<={write(int(greatest))})")
-    return parts[0] if len(parts) == 1 else f"(&{''.join(parts)})"
+    ends = ((least, ">="), (greatest, "<="))
+    parts = [f"({name}{s}{write(int(end))})" for end, s in ends if math.isfinite(end)]
+    return _join_filters("&", parts)
 
 
 def _integer_filter(name: str, tree: Compare, largest: int) -> str | None:
@@ -191,7 +192,7 @@ def _integer_filter(name: str, tree: Compare, largest: int) -> str | None:
     bounds = _integer_bounds(tree.operator, value)
     if bounds is None or any(largest < abs(each) < math.inf for each in bounds):
         return None
-    return _range_filter(name, bounds, str)
+    return _range_filter(name, bounds)
 
 
 def _filetime_filter(name: str, tree: Compare) -> str | None:
@@ -201,13 +202,8 @@ def _filetime_filter(name: str, tree: Compare) -> str | None:
     bounds = _integer_bounds(tree.operator, ticks)
     if bounds is None or not 0 < ticks < NEVER_TICKS - 1:
         return None
-    return _range_filter(
-        name, (max(bounds[0], 1), min(bounds[1], NEVER_TICKS - 1)), str
-    )
-
-
-def _generalized_time(seconds: int) -> str:
-    return f"{_EPOCH + timedelta(seconds=seconds):%Y%m%d%H%M%S.0Z}"
+    least, greatest = bounds
+    return _range_filter(name, (max(least, 1), min(greatest, NEVER_TICKS - 1)))
 
 
 def _time_filter(name: str, tree: Compare) -> str | None:
@@ -218,7 +214,9 @@ def _time_filter(name: str, tree: Compare) -> str | None:
     whole, rest = divmod(ticks, TICKS_PER_SECOND)
     # Any fraction will do: all moments between two seconds compare alike.
     bounds = _integer_bounds(tree.operator, whole + 0.5 if rest else whole)
-    return bounds and _range_filter(name, bounds, _generalized_time)
+    return bounds and _range_filter(
+        name, bounds, lambda s: f"{_EPOCH + timedelta(seconds=s):%Y%m%d%H%M%S.0Z}"
+    )
 
 
 def _boolean_filter(name: str, tree: Compare) -> str | None:
@@ -227,42 +225,30 @@ def _boolean_filter(name: str, tree: Compare) -> str | None:
     return f"({name}={value})" if is_boolean else None
 
 
-def comparison_filter(comparison: Compare, syntax: Syntax) -> str | None:
-    """Return an equivalent LDAP filter for an attribute of that syntax.
+_WRITERS: dict[Syntax, Callable[[str, Compare], str | None]] = {
+    "text": _text_filter,
+    "integer": partial(_integer_filter, largest=2**31 - 1),
+    "filetime": _filetime_filter,
+    "time": _time_filter,
+    "boolean": _boolean_filter,
+}
+"""Each returns an equivalent LDAP filter for an attribute of the syntax.
 
-    For texts it may match more: a controller treats more texts as equal.
-    """
-    name = comparison.attribute
-    match syntax:
-        case "text":
-            return _text_filter(name, comparison)
-        case "integer":
-            return _integer_filter(name, comparison, 2**31 - 1)
-        case "filetime":
-            return _filetime_filter(name, comparison)
-        case "time":
-            return _time_filter(name, comparison)
-        case "boolean":
-            return _boolean_filter(name, comparison)
-
-
-def _join_filters(sign: str, parts: Sequence[str | None]) -> str | None:
-    written = [each for each in parts if each is not None]
-    if not written or len(written) < len(parts):
-        return None
-    return written[0] if len(written) == 1 else f"({sign}{''.join(written)})"
+For texts it may match more: a controller treats more texts as equal.
+"""
 
 
 def _presence_filter(name: str) -> str | None:
     return f"({name}=*)" if name in SYNTAX_BY_ATTRIBUTE else None
 
 
-def _comparison_or_presence(tree: Compare) -> str | None:
+def _comparison_filter(tree: Compare) -> str | None:
+    """Return an LDAP filter for the comparison, or at least for a value."""
     name, is_negated = tree.attribute, tree.operator == "ne"
     if is_negated is not (tree.value is None):
         return None
     syntax = SYNTAX_BY_ATTRIBUTE.get(name)
-    exact = comparison_filter(tree, syntax) if syntax and not is_negated else None
+    exact = _WRITERS[syntax](name, tree) if syntax and not is_negated else None
     # Every comparison is false for an attribute without a value.
     return exact or _presence_filter(name)
 
@@ -279,20 +265,18 @@ def _filter_on_attribute(tree: Filter, name: str) -> Filter:
             return Present(attribute=name)
 
 
-def to_ldap_filter(tree: Filter) -> str | None:
+def to_ldap_filter(tree: Filter | None) -> str | None:
     """Return an LDAP filter that matches whatever `tree` does; None if impossible."""
     match tree:
         case And(operands=operands):
-            return _join_filters(
-                "&", [part for part in map(to_ldap_filter, operands) if part]
-            )
+            return _join_filters("&", [*filter(None, map(to_ldap_filter, operands))])
         case Or(operands=operands):
-            return _join_filters("|", [to_ldap_filter(each) for each in operands])
+            return _join_filters("|", [*map(to_ldap_filter, operands)])
         case Present(attribute=name):
             return _presence_filter(name)
         case Compare():
-            return _comparison_or_presence(tree)
+            return _comparison_filter(tree)
         case ValuePath(attribute=name, operand=operand):
             return to_ldap_filter(_filter_on_attribute(operand, name))
-        case Not():
+        case Not() | None:
             return None

@@ -9,14 +9,12 @@ followed here.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from cloudforest.adapters import directory_entries
 from cloudforest.adapters.directory_entries import DirectoryEntry
 from cloudforest.adapters.ldap import access, filters, search
-from cloudforest.adapters.ldap.dirsync import entry_from_search
 from cloudforest.adapters.ldap.session import Session
 from cloudforest.model.messages import Lookup
 from cloudforest.model.ports.directory import ForeignMember, GroupMembers
@@ -55,7 +53,8 @@ class _MembersReader:
             sids = each.attributes.get("objectsid", ())
             ids.update(filter(None, map(directory_entries.relative_id, sids)))
         self.has_missing_groups |= group_count < len(groups)
-        self._read_primary_members(sorted(ids))
+        primary = self.search_batches(filters.primary_group_filter, ids)
+        self.members.update(map(_object_guid, primary))
 
     def _add_members(self, group: DirectoryEntry) -> None:
         domain = find_domain_name(self.base)
@@ -65,38 +64,19 @@ class _MembersReader:
             else:
                 self.foreign_members.add(ForeignMember(dn, guid))
 
-    def _read_primary_members(self, ids: Sequence[str]) -> None:
-        for start in range(0, len(ids), search.LOOKUPS_PER_QUERY):
-            filter_text = filters.primary_group_filter(
-                ids[start : start + search.LOOKUPS_PER_QUERY]
-            )
-            self.members.update(map(_object_guid, self._search_entries(filter_text)))
-
-    def _search_entries(self, filter_text: str) -> Iterator[DirectoryEntry]:
+    def search_batches(
+        self, write_filter: Callable[[Sequence[str]], str], names: Collection[str]
+    ) -> Iterator[DirectoryEntry]:
         """Yield every match, with only its objectGUID and DN."""
-        entries = search.search_subtree(
-            self.session, self.base, filter=filter_text, attributes=["objectGUID"]
-        )
-        return (entry_from_search(each)[0] for each in entries)
-
-    def read_nested_groups(self, groups: Collection[str]) -> Iterator[DirectoryEntry]:
-        """Yield the groups that are members of one of these."""
-        names = tuple(groups)
-        for start in range(0, len(names), search.LOOKUPS_PER_QUERY):
-            filter_text = filters.nested_groups_filter(
-                names[start : start + search.LOOKUPS_PER_QUERY]
+        for batch in search.in_batches(sorted(names)):
+            yield from search.search_subtree(
+                self.session,
+                self.base,
+                filter=write_filter(batch),
+                attributes=["objectGUID"],
             )
-            yield from self._search_entries(filter_text)
 
-    def to_group_members(self, nested: AbstractSet[str] = frozenset()) -> GroupMembers:
-        return GroupMembers(
-            ids=frozenset(self.members),
-            nested=frozenset(nested),
-            is_complete=self._is_complete(),
-            foreign=frozenset(self.foreign_members),
-        )
-
-    def _is_complete(self) -> bool:
+    def is_complete(self) -> bool:
         """Return whether the groups that show no members are proven to have none."""
         if self.has_missing_groups:
             return False
@@ -111,24 +91,26 @@ class _MembersReader:
         )
 
 
-def read_direct_members(session: Session, base: str, group: str) -> GroupMembers:
+def read_members(
+    session: Session, base: str, group: str, *, nested: bool
+) -> GroupMembers:
+    """Return the members; `nested`: also through groups, which may form a circle."""
     reader = _MembersReader(session, base)
-    reader.read_groups([group])
-    return reader.to_group_members()
-
-
-def read_nested_members(session: Session, base: str, group: str) -> GroupMembers:
-    """Return the members through any number of nested groups, also in a circle."""
-    reader = _MembersReader(session, base)
-    nested: set[str] = set()
+    followed: set[str] = set()
     seen: set[str] = set()
     level = {group}
     while level:
         reader.read_groups(level)
         seen |= level
-        groups = {
-            each.dn: _object_guid(each) for each in reader.read_nested_groups(level)
-        }
-        nested.update(groups.values())
+        found = reader.search_batches(
+            filters.nested_groups_filter, level if nested else ()
+        )
+        groups = {each.dn: _object_guid(each) for each in found}
+        followed.update(groups.values())
         level = groups.keys() - seen
-    return reader.to_group_members(nested)
+    return GroupMembers(
+        ids=frozenset(reader.members),
+        nested=frozenset(followed),
+        is_complete=reader.is_complete(),
+        foreign=frozenset(reader.foreign_members),
+    )

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
-from cloudforest.adapters.directory_entries import DirectoryEntry
+from cloudforest.adapters.directory_entries import DirectoryEntry, decode_value
 from cloudforest.adapters.ldap import dirsync, filters
 from cloudforest.adapters.ldap.ber import (
+    EXTENDED_DN,
     PAGED,
+    SHOW_DELETED,
     Control,
     SearchResultDone,
     SearchResultEntry,
     decode_paged_cookie,
-    extended_dn_control,
     paged_control,
-    show_deleted_control,
 )
 from cloudforest.adapters.ldap.session import (
     BASE,
     INSUFFICIENT_RIGHTS,
     SUBTREE,
+    SUCCESS,
     Session,
     make_search_error,
 )
@@ -34,6 +36,13 @@ PAGE_SIZE = 500
 """Below the 1,000 that a controller allows by default (MaxPageSize)."""
 LOOKUPS_PER_QUERY = 100
 _NO_SUCH_OBJECT = 32
+T = TypeVar("T")
+
+
+def in_batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Yield the items in parts that one filter can name."""
+    for start in range(0, len(items), LOOKUPS_PER_QUERY):
+        yield items[start : start + LOOKUPS_PER_QUERY]
 
 
 def search_entries(
@@ -49,7 +58,7 @@ def search_entries(
     ending = yield from session.search(
         base, scope, filter=filter, attributes=attributes, controls=controls
     )
-    if not ending.is_success and ending.code != _NO_SUCH_OBJECT:
+    if ending.code not in {SUCCESS, _NO_SUCH_OBJECT}:
         raise make_search_error(session, ending)
     return ending
 
@@ -57,7 +66,7 @@ def search_entries(
 def read_object(
     session: Session, dn: str, attributes: Sequence[str]
 ) -> dict[str, list[bytes]] | None:
-    controls = [extended_dn_control()] if dn else []
+    controls = [EXTENDED_DN] if dn else []
     entries = list(
         search_entries(session, dn, BASE, attributes=attributes, controls=controls)
     )
@@ -83,39 +92,28 @@ def read_domain_head(session: Session, base: str) -> str:
             session,
             SearchResultDone(INSUFFICIENT_RIGHTS, "the domain's head can't be read"),
         )
-    return dirsync.entry_from_search(SearchResultEntry(base, entry))[0].attributes[
-        "objectguid"
-    ][0]
+    return decode_value("objectguid", entry["objectguid"][0])
 
 
-def search_subtree(
+def _search_pages(
     session: Session,
     base: str,
-    *,
-    filter: str,  # noqa: A002 - LDAP's own word
+    filter_text: str,
     attributes: Sequence[str],
-    deleted: bool = False,
+    controls: Sequence[Control],
 ) -> Iterator[SearchResultEntry]:
-    """Yield every match below the base, page by page."""
     cookie = b""
-    fixed: list[Control] = [
-        extended_dn_control(),
-        *([show_deleted_control()] if deleted else []),
-    ]
     while True:
         ending = yield from search_entries(
             session,
             base,
             SUBTREE,
-            filter=filter,
+            filter=filter_text,
             attributes=attributes,
-            controls=[*fixed, paged_control(PAGE_SIZE, cookie)],
+            controls=[*controls, paged_control(PAGE_SIZE, cookie)],
         )
-        cookie = (
-            decode_paged_cookie(ending.controls[PAGED])
-            if PAGED in ending.controls
-            else b""
-        )
+        reply = ending.controls.get(PAGED)
+        cookie = decode_paged_cookie(reply) if reply is not None else b""
         if not cookie:
             return
 
@@ -140,11 +138,18 @@ def _complete_members(
     return replace(group, members=tuple(members), member_dns=tuple(dns))
 
 
-def _read_whole_entries(
-    session: Session, entries: Iterator[SearchResultEntry]
-) -> Iterator[DirectoryEntry]:
+def search_subtree(
+    session: Session,
+    base: str,
+    *,
+    filter: str,  # noqa: A002 - LDAP's own word
+    attributes: Sequence[str],
+    deleted: bool = False,
+) -> Generator[DirectoryEntry, None, None]:
+    """Yield every match below the base, page by page, each with all its members."""
+    controls = [EXTENDED_DN, SHOW_DELETED] if deleted else [EXTENDED_DN]
     unfinished = []
-    for raw in entries:
+    for raw in _search_pages(session, base, filter, attributes, controls):
         entry, next_member = dirsync.entry_from_search(raw)
         if next_member is None:
             yield entry
@@ -164,29 +169,15 @@ def read_objects(
     kind: ObjectType | None = None,
 ) -> Generator[DirectoryEntry, None, None]:
     """Yield the named objects, deleted ones included, each with all its members."""
-    for start in range(0, len(lookups), LOOKUPS_PER_QUERY):
-        filter_text = filters.lookups_filter(lookups[start : start + LOOKUPS_PER_QUERY])
+    for batch in in_batches(lookups):
+        filter_text = filters.lookups_filter(batch)
         if filter_text is None:
             continue
         if kind is not None:
             filter_text = filters.kind_filter(kind, filter_text)
-        entries = search_subtree(
+        yield from search_subtree(
             session, base, filter=filter_text, attributes=attributes, deleted=True
         )
-        yield from _read_whole_entries(session, entries)
-
-
-def search_below(
-    session: Session,
-    container: str,
-    *,
-    filter: str,  # noqa: A002 - LDAP's own word
-    attributes: Sequence[str],
-) -> Generator[DirectoryEntry, None, None]:
-    """Yield every match in the subtree of the object with this objectGUID."""
-    base = f"<GUID={container}>"
-    entries = search_subtree(session, base, filter=filter, attributes=attributes)
-    yield from _read_whole_entries(session, entries)
 
 
 def _dn_key(dn: str) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Generator, Iterator, Sequence
+from collections.abc import AsyncIterator, Generator, Sequence
 from pathlib import Path
 
 import structlog
@@ -14,7 +14,6 @@ from cloudforest.adapters.directory_entries import (
     iterate_in_thread,
     parse_guid,
     to_entry,
-    tombstone_entry,
 )
 from cloudforest.adapters.ldif import search
 from cloudforest.adapters.ldif.index import LdifIndex, build_index
@@ -34,13 +33,6 @@ POLL_SECONDS = 3.0
 """How often a watched file is checked."""
 
 _log = structlog.get_logger()
-
-
-def _lookup_guids(lookups: Sequence[Lookup]) -> Iterator[str]:
-    """Yield the requested objectGUIDs in canonical text."""
-    for lookup in lookups:
-        if lookup.by == "guid" and (guid := parse_guid(lookup.value)) is not None:
-            yield str(guid)
 
 
 class LdifDirectory:
@@ -78,8 +70,10 @@ class LdifDirectory:
 
     async def read_members(self, group: str, *, nested: bool) -> GroupMembers:
         index = await self._current_index()
-        reader = search.MembersReader(self._path, index, self.domain.lower())
-        return await asyncio.to_thread(reader.read_group, group, nested=nested)
+        domain = self.domain.lower()
+        return await asyncio.to_thread(
+            search.read_members, self._path, index, domain, group, nested=nested
+        )
 
     async def read_changes(
         self,
@@ -116,13 +110,8 @@ class LdifDirectory:
         where: Filter | None = None,  # noqa: ARG002 - as above
     ) -> AsyncIterator[Entry]:
         index = await self._current_index()
-        heads = [
-            parse_dn(each.dn)
-            async for each in self.read_objects(
-                [Lookup(by="guid", value=container)], ()
-            )
-            if not each.is_deleted
-        ]
+        named = self.read_objects([Lookup(by="guid", value=container)], ())
+        heads = [parse_dn(each.dn) async for each in named if not each.is_deleted]
         reader = search.find_by_kind(self._path, index, kind=kind, names=attributes)
         async for each in self._read_entries(reader, attributes):
             if any(is_in_subtree(parse_dn(each.dn), head) for head in heads):
@@ -138,7 +127,8 @@ class LdifDirectory:
         reader = search.find_by_lookups(
             self._path, index, lookups=lookups, names=attributes
         )
-        missing = dict.fromkeys(_lookup_guids(lookups) if index.complete else ())
+        named = (parse_guid(each.value) for each in lookups if each.by == "guid")
+        missing = {str(each): None for each in named if each and index.complete}
         async for each in self._read_entries(reader, attributes):
             missing.pop(each.object_guid, None)
             yield each
@@ -146,7 +136,15 @@ class LdifDirectory:
             # An absence is proven only if the file did not change meanwhile.
             await self._require_unchanged(index)
         for guid in missing:
-            yield tombstone_entry(guid)
+            yield Entry(
+                object_guid=guid,
+                dn="",
+                type=None,
+                classes=frozenset(),
+                parent=None,
+                is_deleted=True,
+                attributes={},
+            )
 
     async def shows_all_members(self) -> bool:
         return (await self._current_index()).complete

@@ -6,7 +6,7 @@ import hashlib
 import re
 from array import array
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +18,6 @@ from cloudforest.adapters.ldif.reader import (
     Trailer,
     attribute_pattern,
     file_digest,
-    make_malformed_error,
     matches_checksum,
     read_ldif,
     read_stamp,
@@ -97,14 +96,11 @@ class _Scan:
         try:
             self.hashes.append(_hash_dn(record.dn))
         except SyntaxFault as error:
-            raise self._make_malformed_error(record, "has no valid DN") from error
-        guid = next(
-            iter(record.attribute_values(_GUID_PATTERN).get("objectguid", ())), b""
-        )
+            raise record.block.malformed("has no valid DN") from error
+        guids = record.attribute_values(_GUID_PATTERN).get("objectguid")
+        guid = guids[0] if guids else b""
         if len(guid) != _GUID_BYTES:
-            raise self._make_malformed_error(
-                record, "starts an entry without a valid objectGUID"
-            )
+            raise record.block.malformed("starts an entry without a valid objectGUID")
         self.guids += guid
         # AD sends 1,500 values at once, and ldapsearch does not request the others.
         self.has_cut_values |= b";range=" in record.text and bool(
@@ -114,9 +110,6 @@ class _Scan:
 
     def guid_at(self, at: int) -> bytes:
         return bytes(self.guids[at * _GUID_BYTES : (at + 1) * _GUID_BYTES])
-
-    def _make_malformed_error(self, record: LdifEntry, what: str) -> Rejected:
-        return make_malformed_error(self.path, record.block.start, what)
 
 
 def _agrees_with_trailer(scan: _Scan) -> bool:
@@ -132,24 +125,20 @@ def _agrees_with_trailer(scan: _Scan) -> bool:
     return True
 
 
-def _refuse_duplicates(scan: _Scan, order: Sequence[int]) -> None:
+def _find_twin(order: Sequence[int], key: Callable[[int], object]) -> int | None:
+    return next((at for at, after in pairwise(order) if key(at) == key(after)), None)
+
+
+def _refuse_duplicates(scan: _Scan, by_dn: Sequence[int]) -> None:
     """Raise Rejected if two entries share a DN or an objectGUID."""
-    what = "DN"
-    twins = [
-        at for at, after in pairwise(order) if scan.hashes[at] == scan.hashes[after]
-    ]
-    if not twins:
-        what = "objectGUID"
+    what, twin = "DN", _find_twin(by_dn, scan.hashes.__getitem__)
+    if twin is None:
         by_guid = sorted(range(scan.entry_count), key=scan.guid_at)
-        twins = [
-            at
-            for at, after in pairwise(by_guid)
-            if scan.guid_at(at) == scan.guid_at(after)
-        ]
-    if twins:
+        what, twin = "objectGUID", _find_twin(by_guid, scan.guid_at)
+    if twin is not None:
         raise Rejected(
             f"{scan.path} has two entries with the same {what}; one of them has the "
-            f"objectGUID {format_guid(scan.guid_at(twins[0]))}. The directory changed "
+            f"objectGUID {format_guid(scan.guid_at(twin))}. The directory changed "
             "during the export. Export the domain again."
         )
 

@@ -107,16 +107,17 @@ class Block:
     start: int
     raw: bytes
 
-    def unfold(self) -> bytes:
-        """Return the lines with continuations joined (RFC 2849, note 2)."""
-        return self.raw.replace(b"\n ", b"")
-
     def numbered_lines(self) -> Iterator[tuple[int, bytes]]:
         """Yield each joined line with the number of the line where it starts."""
         number = self.start
         for line in self.raw.replace(b"\n ", b"\r").split(b"\n"):
             yield number, line.replace(b"\r", b"")
             number += 1 + line.count(b"\r")
+
+    def malformed(self, what: str, line: int | None = None) -> Rejected:
+        """Return the error for a line, or the first; `what` completes "this line …"."""
+        place = f"{self.path}:{line or self.start}"
+        return Rejected(f"{place}: this line {what}. {_EXPORT_AGAIN}")
 
 
 def _read_chunks(path: Path) -> Iterator[bytes]:
@@ -150,13 +151,11 @@ def read_blocks(path: Path) -> Iterator[Block]:
         text = raw.lstrip(b"\n")
         start = number + len(raw) - len(text)
         number += raw.count(b"\n") + 2
+        block = Block(path, start, text.rstrip(b"\n"))
         if text.startswith(b" "):
-            raise Rejected(
-                f"{path}:{start}: this line continues a line that does not exist. "
-                f"{_EXPORT_AGAIN}"
-            )
+            raise block.malformed("continues a line that does not exist")
         if text:
-            yield Block(path, start, text.rstrip(b"\n"))
+            yield block
 
 
 @dataclass(frozen=True)
@@ -165,11 +164,6 @@ class Trailer:
 
     line: int
     entries: int
-
-
-def make_malformed_error(path: Path, line: int, what: str) -> Rejected:
-    """Return the error for a line; `what` completes "this line …"."""
-    return Rejected(f"{path}:{line}: this line {what}. {_EXPORT_AGAIN}")
 
 
 @dataclass(frozen=True)
@@ -202,9 +196,8 @@ class LdifEntry:
         except binascii.Error:
             for number, line in self.block.numbered_lines():
                 if line.endswith(value):
-                    raise make_malformed_error(
-                        self.block.path, number, "has a value that is not base64"
-                    ) from None
+                    what = "has a value that is not base64"
+                    raise self.block.malformed(what, number) from None
             raise
 
 
@@ -222,9 +215,7 @@ def attribute_pattern(names: Iterable[str]) -> BytesPattern:
 def _skip_version(block: Block, text: bytes) -> bytes:
     line, _, rest = text.partition(b"\n")
     if line.partition(b":")[2].strip() != b"1":
-        raise make_malformed_error(
-            block.path, block.start, "declares an LDIF version other than 1"
-        )
+        raise block.malformed("declares an LDIF version other than 1")
     return rest
 
 
@@ -232,9 +223,7 @@ def _is_remark(block: Block, text: bytes) -> bool:
     if not text.startswith(_NO_ENTRY):
         return False
     if _RESULT.search(text):
-        raise make_malformed_error(
-            block.path, block.start, "says that the export ended with an error"
-        )
+        raise block.malformed("says that the export ended with an error")
     return True
 
 
@@ -242,15 +231,13 @@ def _make_bad_line_error(block: Block) -> Rejected:
     lines = (each for each in block.numbered_lines() if not each[1].startswith(b"#"))
     first, *rest = [each for each in lines if not each[1].startswith(b"version:")]
     if not first[1].lower().startswith(b"dn:"):
-        return make_malformed_error(
-            block.path, first[0], "must start an entry with `dn:`"
-        )
+        return block.malformed("must start an entry with `dn:`", first[0])
     number, line = next(each for each in rest if not _ATTRIBUTE.fullmatch(each[1]))
     if line.lower().startswith((b"changetype:", b"control:")):
         what = "describes a change, but only exports can be read"
     else:
         what = "is not of the form `attribute: value`"
-    return make_malformed_error(block.path, number, what)
+    return block.malformed(what, number)
 
 
 def read_ldif(
@@ -263,7 +250,8 @@ def read_ldif(
     malformed, and Misconfigured if it can't be opened.
     """
     for block in read_blocks(path):
-        text = block.unfold()
+        # Join continued lines (RFC 2849, note 2).
+        text = block.raw.replace(b"\n ", b"")
         if prefilter is not None and not prefilter.search(text):
             continue
         ending = _TRAILER.search(text)

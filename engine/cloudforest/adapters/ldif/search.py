@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,14 +23,15 @@ from cloudforest.adapters.ldif.reader import (
 )
 from cloudforest.model.messages import Lookup
 from cloudforest.model.ports.directory import EntryKind, ForeignMember, GroupMembers
-from cloudforest.program.faults import SyntaxFault
-from cloudforest.program.scoping.dn import find_domain_name, parse_dn
+from cloudforest.program.scoping.dn import find_domain_name, parse_dn_or_none
 
 _CONTAINER_CLASSES = frozenset(map(str.lower, directory_entries.CONTAINER_CLASSES))
 _KEYWORD_ATTRIBUTES = frozenset({"objectclass", "isdeleted"})
 _SINGLE_REFERENCES = directory_entries.REFERENCE_ATTRIBUTES - {"member"}
 """References other than members, which must not be cleared because of a missing DN."""
 
+_PARENT = re.compile(r"[^\\,]*(?:\\.[^\\,]*)*,(.*)", re.DOTALL)
+"""The part of a DN after the first comma that is not escaped."""
 _GROUP_PATTERN = attribute_pattern(["objectclass", "objectsid", "member"])
 _PRIMARY_GROUP_PATTERN = attribute_pattern(["objectguid", "primarygroupid"])
 _GUID_PATTERN = attribute_pattern(["objectguid"])
@@ -45,10 +46,8 @@ def read_entries(
 def _is_domain_dn(dn: str) -> bool:
     if "dc=" not in dn.replace(" ", "").lower():
         return False
-    try:
-        return parse_dn(dn)[-1].startswith("dc=")
-    except SyntaxFault:
-        return False
+    names = parse_dn_or_none(dn)
+    return bool(names and names[-1].startswith("dc="))
 
 
 def _to_reference(name: str, value: str, index: LdifIndex) -> str | None:
@@ -88,19 +87,6 @@ def _decode_values(
     return tuple(each for each in references if each is not None)
 
 
-def _is_escaped(dn: str, at: int) -> bool:
-    before = dn[:at]
-    return (len(before) - len(before.rstrip("\\"))) % 2 == 1
-
-
-def _parent_dn(dn: str) -> str:
-    """Return the part after the first comma that is not escaped."""
-    at = dn.find(",")
-    while at > 0 and _is_escaped(dn, at):
-        at = dn.find(",", at + 1)
-    return dn[at + 1 :] if at >= 0 else ""
-
-
 def _to_directory_entry(
     record: LdifEntry, index: LdifIndex, pattern: BytesPattern
 ) -> DirectoryEntry:
@@ -109,7 +95,8 @@ def _to_directory_entry(
         name: _decode_values(name, raw, index)
         for name, raw in record.attribute_values(pattern).items()
     }
-    parent = index.find_guid(_parent_dn(dn))
+    below = _PARENT.fullmatch(dn)
+    parent = index.find_guid(below[1] if below else "")
     if parent is not None:
         attributes["parentguid"] = (directory_entries.format_guid(parent),)
     members = attributes.pop("member", ())
@@ -132,18 +119,11 @@ def find_by_kind(
             yield entry
 
 
-def _lookup_guids(index: LdifIndex, lookups: Sequence[Lookup]) -> frozenset[bytes]:
-    guids: set[bytes | None] = set()
-    for lookup in lookups:
-        match lookup.by:
-            case "guid":
-                guid = directory_entries.parse_guid(lookup.value)
-                guids.add(None if guid is None else guid.bytes_le)
-            case "dn":
-                guids.add(index.find_guid(lookup.value))
-            case "attribute":
-                continue
-    return frozenset(each for each in guids if each is not None)
+def _find_guid(lookup: Lookup, index: LdifIndex) -> bytes | None:
+    if lookup.by == "dn":
+        return index.find_guid(lookup.value)
+    guid = directory_entries.parse_guid(lookup.value) if lookup.by == "guid" else None
+    return None if guid is None else guid.bytes_le
 
 
 def _has_any_pair(
@@ -161,7 +141,7 @@ def find_by_lookups(
 ) -> Generator[DirectoryEntry, None, None]:
     """Yield the entries that the lookups name, in one pass for all of them."""
     pattern = attribute_pattern({*ALWAYS_READ, *names})
-    guids = _lookup_guids(index, lookups)
+    guids = {_find_guid(each, index) for each in lookups}
     pairs = {
         ((each.attribute or "").lower(), each.value.casefold())
         for each in lookups
@@ -175,94 +155,78 @@ def find_by_lookups(
 
 
 @dataclass
-class _GroupLevel:
-    """The members of some groups; `relative_ids` are those of the groups themselves.
-
-    Objects whose primaryGroupID is one of them are members too.
-    """
-
-    members: set[str] = field(default_factory=set)
-    foreign_members: set[ForeignMember] = field(default_factory=set)
-    relative_ids: set[bytes] = field(default_factory=set)
-    has_group_without_members: bool = False
-
-    def merge(self, other: _GroupLevel) -> None:
-        self.members |= other.members
-        self.foreign_members |= other.foreign_members
-        self.has_group_without_members |= other.has_group_without_members
-
-
-def _relative_ids(sids: Iterable[bytes]) -> Iterator[bytes]:
-    for each in sids:
-        if id_ := directory_entries.relative_id(directory_entries.format_sid(each)):
-            yield id_.encode()
-
-
-@dataclass(frozen=True)
-class MembersReader:
-    """Reads groups of one domain; `domain` is in lower case."""
+class _MembersReader:
+    """Collects the members of groups; objectGUIDs are bytes, as in the index."""
 
     path: Path
     index: LdifIndex
     domain: str
+    members: set[bytes] = field(default_factory=set)
+    foreign_members: set[ForeignMember] = field(default_factory=set)
+    has_group_without_members: bool = False
 
-    def read_group(self, dn: str, *, nested: bool) -> GroupMembers:
-        """Return the members of a group.
+    def read_level(self, groups: AbstractSet[bytes]) -> set[bytes]:
+        """Return the members of the objects that are groups.
 
-        They are complete only if every group shows members: an export does not show
-        whether a group is empty or its members were hidden.
+        Objects whose primaryGroupID is the relative id of one of them are members too.
         """
-        head = self.index.find_guid(dn)
-        frontier = frozenset() if head is None else frozenset({head})
-        seen = frontier
-        total = _GroupLevel()
-        while frontier:
-            level = self._read_level(frontier)
-            total.merge(level)
-            below = frozenset(uuid.UUID(each).bytes_le for each in level.members)
-            frontier = below - seen if nested else frozenset()
-            seen |= below
-        return GroupMembers(
-            frozenset(total.members),
-            is_complete=self.index.complete and not total.has_group_without_members,
-            foreign=frozenset(total.foreign_members),
-        )
-
-    def _read_level(self, groups: AbstractSet[bytes]) -> _GroupLevel:
-        """Return the members of the objects that are groups."""
-        level = _GroupLevel()
+        found: set[bytes] = set()
+        relative_ids: set[bytes] = set()
         for record in read_entries(self.path):
-            if record.attribute_values(_GUID_PATTERN)["objectguid"][0] in groups:
-                self._add_group(record, level)
-        level.members.update(self._primary_members(level.relative_ids))
-        return level
+            if record.attribute_values(_GUID_PATTERN)["objectguid"][0] not in groups:
+                continue
+            attributes = record.attribute_values(_GROUP_PATTERN)
+            if b"group" in {each.strip().lower() for each in attributes["objectclass"]}:
+                found |= self._add_group(attributes.get("member", ()))
+                sids = map(
+                    directory_entries.format_sid, attributes.get("objectsid", ())
+                )
+                ids = filter(None, map(directory_entries.relative_id, sids))
+                relative_ids.update(map(str.encode, ids))
+        found.update(self._primary_members(relative_ids))
+        self.members |= found
+        return found
 
-    def _add_group(self, record: LdifEntry, level: _GroupLevel) -> None:
-        attributes = record.attribute_values(_GROUP_PATTERN)
-        classes = {each.strip().lower() for each in attributes["objectclass"]}
-        if b"group" not in classes:
-            return
-        dns = [each.decode(errors="replace") for each in attributes.get("member", ())]
-        foreign = [
-            each for each in dns if find_domain_name(each) not in {self.domain, None}
-        ]
-        level.foreign_members.update(
-            ForeignMember(each, self._find_guid(each)) for each in foreign
-        )
-        own = filter(None, map(self._find_guid, set(dns).difference(foreign)))
-        level.members.update(known := frozenset(own))
-        level.has_group_without_members |= not known and not foreign
-        level.relative_ids.update(_relative_ids(attributes.get("objectsid", ())))
+    def _add_group(self, values: Sequence[bytes]) -> set[bytes]:
+        """Add the members of other domains; return those of this one."""
+        dns = {each.decode(errors="replace") for each in values}
+        own = {dn for dn in dns if find_domain_name(dn) in {self.domain, None}}
+        for dn in dns - own:
+            guid = self.index.find_guid(dn)
+            text = None if guid is None else directory_entries.format_guid(guid)
+            self.foreign_members.add(ForeignMember(dn, text))
+        known = {guid for dn in own if (guid := self.index.find_guid(dn)) is not None}
+        self.has_group_without_members |= not known and own == dns
+        return known
 
-    def _find_guid(self, dn: str) -> str | None:
-        raw = self.index.find_guid(dn)
-        return None if raw is None else directory_entries.format_guid(raw)
-
-    def _primary_members(self, ids: AbstractSet[bytes]) -> Iterator[str]:
+    def _primary_members(self, ids: AbstractSet[bytes]) -> Iterator[bytes]:
         """Yield the objects whose primary group has one of these relative ids."""
         for record in read_entries(self.path) if ids else ():
             attributes = record.attribute_values(_PRIMARY_GROUP_PATTERN)
             if ids.isdisjoint(attributes.get("primarygroupid", ())):
                 continue
             if find_domain_name(record.dn) == self.domain:
-                yield directory_entries.format_guid(attributes["objectguid"][0])
+                yield attributes["objectguid"][0]
+
+
+def read_members(
+    path: Path, index: LdifIndex, domain: str, group: str, *, nested: bool
+) -> GroupMembers:
+    """Return the members of a group; `domain` is in lower case.
+
+    They are complete only if every group shows members: an export does not show whether
+    a group is empty or its members were hidden.
+    """
+    reader = _MembersReader(path, index, domain)
+    head = index.find_guid(group)
+    level = set() if head is None else {head}
+    seen = set(level)
+    while level:
+        found = reader.read_level(level)
+        level = found - seen if nested else set()
+        seen |= found
+    return GroupMembers(
+        frozenset(map(directory_entries.format_guid, reader.members)),
+        is_complete=index.complete and not reader.has_group_without_members,
+        foreign=frozenset(reader.foreign_members),
+    )

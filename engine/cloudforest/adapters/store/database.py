@@ -6,23 +6,34 @@ One worker thread runs the transactions.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Coroutine,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, TypeVarTuple
 
 import msgspec
 from sqlalchemy import (
+    Column,
+    ColumnElement,
     Connection,
     Engine,
     Select,
     Table,
+    Update,
     create_engine,
+    delete,
     event,
+    insert,
     literal,
     select,
-    true,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
@@ -36,6 +47,7 @@ MAX_IN_LIST = 5000
 """The longest list of values in one statement."""
 
 T = TypeVar("T")
+Columns = TypeVarTuple("Columns")
 P = ParamSpec("P")
 Part = TypeVar("Part", bound="StorePart")
 Row = dict[str, Any]
@@ -48,8 +60,8 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _begin_sqlite(db: Connection) -> None:
+    db.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def open_engine(url: str) -> Engine:
@@ -90,8 +102,8 @@ class Database:
     def run_now(self, work: Callable[[Connection], T]) -> T:
         """Run `work` as `run` does, but in the calling thread."""
         try:
-            with self.engine.begin() as connection:
-                return work(connection)
+            with self.engine.begin() as db:
+                return work(db)
         except OperationalError as error:
             raise Unavailable(
                 f"Database error: {str(error.orig).strip().rstrip('.')}. Check that "
@@ -110,6 +122,9 @@ class StorePart:
     def __init__(self, database: Database) -> None:
         self.database = database
 
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        return await self.database.run(work)
+
 
 def transaction(
     method: Callable[Concatenate[Part, Connection, P], T],
@@ -122,9 +137,7 @@ def transaction(
 
     @wraps(method)
     async def run(self: Part, /, *args: P.args, **options: P.kwargs) -> T:
-        return await self.database.run(
-            lambda connection: method(self, connection, *args, **options)
-        )
+        return await self.run(lambda db: method(self, db, *args, **options))
 
     return run
 
@@ -137,49 +150,35 @@ def time_text(time: datetime) -> str:
     return time.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def _dialect_insert(
-    connection: Connection, table: Table
-) -> postgresql.Insert | sqlite.Insert:
-    if connection.dialect.name == "sqlite":
+def dialect_insert(db: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    if db.dialect.name == "sqlite":
         return sqlite.insert(table)
     return postgresql.insert(table)
 
 
 def upsert(
-    connection: Connection,
-    table: Table,
-    rows: Sequence[Row],
-    *,
-    keep: Collection[str] = (),
+    db: Connection, table: Table, rows: Sequence[Row], *, keep: Collection[str] = ()
 ) -> None:
     """Insert the rows, or update those with the same keys except the columns `keep`."""
     if not rows:
         return
-    insert = _dialect_insert(connection, table)
+    statement = dialect_insert(db, table)
     columns = {
-        column.name: insert.excluded[column.name]
+        column.name: statement.excluded[column.name]
         for column in table.columns
         if not column.primary_key and column.name not in keep
     }
-    keys = [column.name for column in table.primary_key]
-    connection.execute(
-        insert.on_conflict_do_update(index_elements=keys, set_=columns)
+    statement = (
+        statement.on_conflict_do_update(index_elements=table.primary_key, set_=columns)
         if columns
-        else insert.on_conflict_do_nothing(index_elements=keys),
-        list(rows),
+        else statement.on_conflict_do_nothing(index_elements=table.primary_key)
     )
+    db.execute(statement, rows)
 
 
-def insert_missing(
-    connection: Connection, table: Table, job: str, guids: Select[str]
-) -> None:
-    """Insert (job, guid) for each guid of the query, unless the row exists."""
-    query = select(literal(job), guids.subquery().c[0]).where(true())
-    connection.execute(
-        _dialect_insert(connection, table)
-        .from_select(["job", "guid"], query)
-        .on_conflict_do_nothing()
-    )
+def insert_rows(db: Connection, table: Table, rows: Sequence[Row]) -> None:
+    if rows:
+        db.execute(insert(table), rows)
 
 
 class _JsonTexts(FunctionElement[str]):
@@ -202,11 +201,6 @@ def _compile_for_postgresql(
     return f"json_array_elements_text(CAST({json} AS json))"
 
 
-def _select_values(values: Sequence[str]) -> Select[str]:
-    json = literal(msgspec.json.encode(values).decode())
-    return select(_JsonTexts(json).table_valued("value").c.value)
-
-
 def slice_values(values: Iterable[str]) -> list[Select[str]]:
     """Cut the distinct values into lists that fit in one statement.
 
@@ -214,7 +208,37 @@ def slice_values(values: Iterable[str]) -> list[Select[str]]:
     would be another statement to prepare.
     """
     distinct = list(dict.fromkeys(values))
-    return [
-        _select_values(distinct[at : at + MAX_IN_LIST])
-        for at in range(0, len(distinct), MAX_IN_LIST)
-    ]
+    slices = (
+        distinct[i : i + MAX_IN_LIST] for i in range(0, len(distinct), MAX_IN_LIST)
+    )
+    lists = (_JsonTexts(literal(encode_json(each).decode())) for each in slices)
+    return [select(each.table_valued("value").c.value) for each in lists]
+
+
+def read_batches(
+    db: Connection,
+    query: Select[*Columns],
+    column: ColumnElement[str],
+    values: Iterable[str],
+) -> Iterator[tuple[*Columns]]:
+    """Yield the rows of the query whose `column` has one of the values."""
+    for batch in slice_values(values):
+        yield from db.execute(query.where(column.in_(batch)))
+
+
+def update_batches(
+    db: Connection, statement: Update, column: ColumnElement[str], values: Iterable[str]
+) -> None:
+    """Update the rows whose `column` has one of the values."""
+    for batch in slice_values(values):
+        db.execute(statement.where(column.in_(batch)))
+
+
+def delete_batches(
+    db: Connection, column: Column[str], values: Iterable[str], **where: str
+) -> None:
+    """Delete the rows whose `column` has one of the values; the others are fixed."""
+    table = column.table
+    for batch in slice_values(values):
+        fixed = (table.c[name] == value for name, value in where.items())
+        db.execute(delete(table).where(*fixed, column.in_(batch)))

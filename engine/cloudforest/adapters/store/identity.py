@@ -6,64 +6,60 @@ from collections.abc import Callable, Collection
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, delete, insert, select
+from msgspec.structs import asdict
+from sqlalchemy import Connection, delete, insert, select
 
 from cloudforest.adapters.store import tables
-from cloudforest.adapters.store.database import StorePart, time_text, transaction
-from cloudforest.adapters.store.registration import read_agents, save_agent
+from cloudforest.adapters.store.database import (
+    StorePart,
+    insert_rows,
+    time_text,
+    transaction,
+)
+from cloudforest.adapters.store.registration import (
+    decode_agent,
+    read_agents,
+    save_agent,
+)
 from cloudforest.adapters.store.tables import notice
 from cloudforest.model.identity import AgentRecord, AuditRecord, Operator
 from cloudforest.model.ports.notices import Occurrence
-
-
-def _audit_record(row: RowMapping) -> AuditRecord:
-    texts = {key: row[key] for key in ("operator", "action", "detail")}
-    return AuditRecord(time=datetime.fromisoformat(row["time"]), **texts)
 
 
 class SqlIdentityStore(StorePart):
     """`model.ports.identity.IdentityStore` on SQLite or PostgreSQL."""
 
     @transaction
-    def list_agents(self, connection: Connection) -> list[AgentRecord]:
-        return read_agents(connection)
+    def list_agents(self, db: Connection) -> list[AgentRecord]:
+        return read_agents(db)
 
     @transaction
     def update_agent(
-        self,
-        connection: Connection,
-        agent: str,
-        change: Callable[[AgentRecord], AgentRecord],
+        self, db: Connection, agent: str, change: Callable[[AgentRecord], AgentRecord]
     ) -> AgentRecord | None:
-        table = tables.agent
-        body = connection.execute(
-            select(table.c.body).where(table.c.id == agent).with_for_update()
-        ).scalar()
+        row = tables.agent.c
+        body = db.scalar(select(row.body).where(row.id == agent).with_for_update())
         if body is None:
             return None
-        changed = change(msgspec.json.decode(body, type=AgentRecord))
-        save_agent(connection, changed)
+        changed = change(decode_agent(body))
+        save_agent(db, changed)
         return changed
 
     @transaction
     def save_token(
-        self, connection: Connection, token_hash: str, agent: str, expires: datetime
+        self, db: Connection, token_hash: str, agent: str, expires: datetime
     ) -> None:
         table = tables.enrolment
-        connection.execute(delete(table).where(table.c.agent == agent))
-        row = {
-            "agent": agent,
-            "token_hash": token_hash,
-            "expires": time_text(expires),
-        }
-        connection.execute(insert(table), row)
+        db.execute(delete(table).where(table.c.agent == agent))
+        row = {"agent": agent, "token_hash": token_hash, "expires": time_text(expires)}
+        db.execute(insert(table), row)
 
     @transaction
     def redeem_token(
-        self, connection: Connection, token_hash: str, now: datetime
+        self, db: Connection, token_hash: str, now: datetime
     ) -> str | None:
         table = tables.enrolment
-        row = connection.execute(
+        row = db.execute(
             delete(table)
             .where(table.c.token_hash == token_hash)
             .returning(table.c.agent, table.c.expires)
@@ -72,74 +68,50 @@ class SqlIdentityStore(StorePart):
 
     @transaction
     def remember_jti(
-        self, connection: Connection, jti: str, expires: datetime, now: datetime
+        self, db: Connection, jti: str, expires: datetime, now: datetime
     ) -> bool:
         table = tables.assertion
-        connection.execute(delete(table).where(table.c.expires <= time_text(now)))
-        if connection.execute(select(table.c.jti).where(table.c.jti == jti)).first():
+        db.execute(delete(table).where(table.c.expires <= time_text(now)))
+        if db.execute(select(table.c.jti).where(table.c.jti == jti)).first():
             return False
-        connection.execute(insert(table), {"jti": jti, "expires": time_text(expires)})
+        db.execute(insert(table), {"jti": jti, "expires": time_text(expires)})
         return True
 
     @transaction
     def save_operator(
-        self, connection: Connection, operator: Operator, token_hash: str
+        self, db: Connection, operator: Operator, token_hash: str
     ) -> None:
         table = tables.operator
-        connection.execute(delete(table).where(table.c.name == operator.name))
-        row = {
-            "name": operator.name,
-            "role": operator.role,
-            "token_hash": token_hash,
-        }
-        connection.execute(insert(table), row)
+        db.execute(delete(table).where(table.c.name == operator.name))
+        db.execute(insert(table), {**asdict(operator), "token_hash": token_hash})
 
     @transaction
-    def find_operator(self, connection: Connection, token_hash: str) -> Operator | None:
+    def find_operator(self, db: Connection, token_hash: str) -> Operator | None:
         columns = tables.operator.c
-        row = connection.execute(
-            select(columns.name, columns.role).where(columns.token_hash == token_hash)
-        ).first()
+        query = select(columns.name, columns.role)
+        row = db.execute(query.where(columns.token_hash == token_hash)).first()
         return Operator(name=row.name, role=row.role) if row else None
 
     @transaction
-    def save_audit_record(
-        self,
-        connection: Connection,
-        *,
-        time: datetime,
-        operator: str,
-        action: str,
-        detail: str,
-    ) -> None:
-        row = {
-            "time": time_text(time),
-            "operator": operator,
-            "action": action,
-            "detail": detail,
-        }
-
-        connection.execute(insert(tables.audit), row)
+    def save_audit_record(self, db: Connection, record: AuditRecord) -> None:
+        row = {**asdict(record), "time": time_text(record.time)}
+        db.execute(insert(tables.audit), row)
 
     @transaction
     def list_audit_records(
-        self, connection: Connection, *, after: int, limit: int
+        self, db: Connection, *, after: int, limit: int
     ) -> list[tuple[int, AuditRecord]]:
         table = tables.audit
         query = select(table).where(table.c.id > after).order_by(table.c.id)
+        rows = map(dict, db.execute(query.limit(limit)).mappings())
+        return [(row.pop("id"), msgspec.convert(row, AuditRecord)) for row in rows]
 
-        rows = connection.execute(query.limit(limit)).mappings()
-        return [(row["id"], _audit_record(row)) for row in rows]
 
-
-def _delete_notices(
-    connection: Connection, occurrences: Collection[Occurrence]
-) -> None:
+def _delete_notices(db: Connection, occurrences: Collection[Occurrence]) -> None:
     for each in occurrences:
-        connection.execute(
+        db.execute(
             delete(notice)
-            .where(notice.c.kind == each.kind)
-            .where(notice.c.name == each.name)
+            .where(notice.c.kind == each.kind, notice.c.name == each.name)
             .where(notice.c.detail == each.detail)
         )
 
@@ -148,28 +120,22 @@ class SqlNoticeStore(StorePart):
     """`model.ports.notices.NoticeStore` on SQLite or PostgreSQL."""
 
     @transaction
-    def list_notified(self, connection: Connection) -> frozenset[Occurrence]:
+    def list_notified(self, db: Connection) -> frozenset[Occurrence]:
         query = select(notice.c.kind, notice.c.name, notice.c.detail)
         return frozenset(
-            msgspec.convert(row, Occurrence)
-            for row in connection.execute(query).mappings()
+            msgspec.convert(row, Occurrence) for row in db.execute(query).mappings()
         )
 
     @transaction
     def mark_notified(
-        self, connection: Connection, occurrences: Collection[Occurrence], now: datetime
+        self, db: Connection, occurrences: Collection[Occurrence], now: datetime
     ) -> None:
-        rows = [
-            {**msgspec.to_builtins(each), "sent": now.isoformat()}
-            for each in occurrences
-        ]
-
-        _delete_notices(connection, occurrences)
-        if rows:
-            connection.execute(insert(notice), rows)
+        rows = [{**asdict(each), "sent": now.isoformat()} for each in occurrences]
+        _delete_notices(db, occurrences)
+        insert_rows(db, notice, rows)
 
     @transaction
     def clear_notified(
-        self, connection: Connection, occurrences: Collection[Occurrence]
+        self, db: Connection, occurrences: Collection[Occurrence]
     ) -> None:
-        _delete_notices(connection, occurrences)
+        _delete_notices(db, occurrences)

@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 from sqlalchemy import (
     Connection,
-    RowMapping,
+    Select,
     Table,
     delete,
     exists,
@@ -21,6 +21,7 @@ from sqlalchemy import (
     update,
 )
 
+from cloudforest.adapters.store import tables
 from cloudforest.adapters.store.database import (
     StorePart,
     encode_json,
@@ -31,15 +32,8 @@ from cloudforest.adapters.store.outbox import release_escrow
 from cloudforest.adapters.store.tables import (
     breaker,
     cycle,
-    effect,
-    inquiry,
     job_state,
     link,
-    membership,
-    reference,
-    resource,
-    resource_key,
-    scope_member,
     source,
     watermark,
 )
@@ -53,8 +47,11 @@ from cloudforest.model.jobs import (
 )
 from cloudforest.model.ports.store import HealthUpdate, JobStateUpdate
 
-IMPORT_TABLES = (source, inquiry, scope_member, reference, membership)
-JOB_TABLES = (*IMPORT_TABLES, effect, watermark)
+IMPORT_TABLES = (
+    *(tables.source, tables.inquiry, tables.scope_member),
+    *(tables.reference, tables.membership),
+)
+JOB_TABLES = (*IMPORT_TABLES, tables.effect, watermark)
 CYCLE_COLUMNS = (cycle.c.job, cycle.c.target, cycle.c.body)
 SUCCESSFUL_STATES = ("succeeded", "partial", "blocked")
 INTERRUPTED_MESSAGE = (
@@ -66,135 +63,78 @@ decode_state = msgspec.json.Decoder(JobState).decode
 decode_breaker = msgspec.json.Decoder(Breaker).decode
 
 
-def _read_body(connection: Connection, table: Table, name: str) -> bytes | None:
+def _read_body(db: Connection, table: Table, name: str) -> bytes | None:
     [key] = table.primary_key
     query = select(table.c.body).where(key == name).with_for_update()
-    body: bytes | None = connection.execute(query).scalar()
+    body: bytes | None = db.scalar(query)
     return body
 
 
-def _read_state(connection: Connection, job: str) -> JobState:
-    body = _read_body(connection, job_state, job)
+def _read_state(db: Connection, job: str) -> JobState:
+    body = _read_body(db, job_state, job)
     return decode_state(body) if body else JobState()
 
 
-def _save_state(connection: Connection, job: str, state: JobState) -> None:
-    upsert(connection, job_state, [{"job": job, "body": encode_json(state)}])
+def _save_state(db: Connection, job: str, state: JobState) -> None:
+    upsert(db, job_state, [{"job": job, "body": encode_json(state)}])
 
 
-def change_job_state(
-    connection: Connection, job: str, change: JobStateUpdate
-) -> JobState:
-    changed = change(_read_state(connection, job))
-    _save_state(connection, job, changed)
+def _change_state(db: Connection, job: str, change: JobStateUpdate) -> JobState:
+    changed = change(_read_state(db, job))
+    _save_state(db, job, changed)
     return changed
 
 
-def change_job_health(
-    connection: Connection, job: str, target: str, update_health: HealthUpdate
-) -> None:
-    body = _read_body(connection, breaker, target)
-    before = JobHealth(
-        job_state=_read_state(connection, job),
-        breaker=decode_breaker(body) if body else None,
-    )
-    after = update_health(before)
-    _save_state(connection, job, after.job_state)
-    if after.breaker is None:
-        connection.execute(delete(breaker).where(breaker.c.target == target))
-    elif after.breaker != before.breaker:
-        upsert(
-            connection,
-            breaker,
-            [{"target": target, "body": encode_json(after.breaker)}],
-        )
-
-
-def _reset_watermark(connection: Connection, job: str, *, bindings: bool) -> None:
+def _reset_watermark(db: Connection, job: str, *, bindings: bool) -> None:
     """Make the next import a full one; `bindings`: forget the scope's bindings too."""
-    body = _read_body(connection, watermark, job)
+    body = _read_body(db, watermark, job)
     if body is None:
         return
     stored = msgspec.json.decode(body, type=Watermark)
     kept = None if bindings else encode_json(replace(stored, value=None))
-    connection.execute(
-        update(watermark).where(watermark.c.job == job).values(body=kept)
-    )
+    db.execute(update(watermark).where(watermark.c.job == job).values(body=kept))
 
 
-def _uncheck_links(connection: Connection, job: str, target: str) -> None:
-    """Make the next cycle read each linked object of the job from the target."""
-    of_job = select(source.c.guid).where(source.c.job == job)
-    connection.execute(
-        update(link)
-        .where(link.c.target == target, link.c.guid.in_(of_job))
-        .values(checked=false())
-    )
-    connection.execute(update(source).where(source.c.job == job).values(settled=None))
+def _read_cycles(db: Connection, query: Select[str, str, bytes]) -> list[Cycle]:
+    """Read cycles (`CYCLE_COLUMNS`) under the current names of job and target."""
+    return [
+        replace(decode_cycle(body), job=job, target=target)
+        for job, target, body in db.execute(query)
+    ]
 
 
-def read_cycle(row: RowMapping) -> Cycle:
-    """Read a cycle under the current names of its job and target."""
-    stored = decode_cycle(row["body"])
-    return replace(stored, job=row["job"], target=row["target"])
+def _save_cycle(db: Connection, value: Cycle) -> None:
+    row = {"id": value.id, "job": value.job, "target": value.target}
+    row |= {"started": value.started.isoformat(), "state": value.state}
+    upsert(db, cycle, [{**row, "body": encode_json(value)}])
 
 
-def fail_running_cycles(connection: Connection, job: str) -> None:
-    """Mark the job's cycles that were interrupted, and still say running, as failed."""
-    query = select(*CYCLE_COLUMNS).where(cycle.c.job == job, cycle.c.state == "running")
-    for row in connection.execute(query).mappings().all():
-        interrupted = read_cycle(row)
-        failed = replace(interrupted, state="failed", error=INTERRUPTED_MESSAGE)
-        save_cycle(connection, failed)
-
-
-def save_cycle(connection: Connection, value: Cycle) -> None:
-    row = {
-        "id": value.id,
-        "job": value.job,
-        "target": value.target,
-        "started": value.started.isoformat(),
-        "state": value.state,
-        "body": encode_json(value),
-    }
-    upsert(connection, cycle, [row])
-
-
-def copy_rows(connection: Connection, table: Table, job: str, scratch: str) -> None:
-    columns = [column for column in table.columns if column.name != "job"]
-    names = ["job", *(column.name for column in columns)]
-    rows = select(literal(scratch), *columns).where(table.c.job == job)
-    connection.execute(insert(table).from_select(names, rows))
-
-
-def drop_rows(connection: Connection, job: str) -> None:
+def _drop_rows(db: Connection, job: str) -> None:
     for table in JOB_TABLES:
-        connection.execute(delete(table).where(table.c.job == job))
+        db.execute(delete(table).where(table.c.job == job))
 
 
 class Jobs(StorePart):
     @transaction
-    def load_job_states(self, connection: Connection) -> dict[str, JobState]:
+    def load_job_states(self, db: Connection) -> dict[str, JobState]:
         query = select(job_state.c.job, job_state.c.body)
-        return {job: decode_state(body) for job, body in connection.execute(query)}
+        return {job: decode_state(body) for job, body in db.execute(query)}
 
     @transaction
-    def load_breakers(self, connection: Connection) -> dict[str, Breaker]:
+    def load_breakers(self, db: Connection) -> dict[str, Breaker]:
         query = select(breaker.c.target, breaker.c.body)
-        return {
-            target: decode_breaker(body) for target, body in connection.execute(query)
-        }
+        return {target: decode_breaker(body) for target, body in db.execute(query)}
 
     @transaction
     def change_job_state(
-        self, connection: Connection, job: str, change: JobStateUpdate
+        self, db: Connection, job: str, change: JobStateUpdate
     ) -> JobState:
-        return change_job_state(connection, job, change)
+        return _change_state(db, job, change)
 
     @transaction
     def restart_job(
         self,
-        connection: Connection,
+        db: Connection,
         job: str,
         target: str,
         *,
@@ -203,31 +143,45 @@ class Jobs(StorePart):
         now: datetime,
     ) -> None:
         if "Escrows" in resets:
-            release_escrow(connection, job, None, now)
+            release_escrow(db, job, None, now)
         if "Watermark" in resets:
-            _reset_watermark(connection, job, bindings=set(resets) >= set(RESET_SCOPES))
+            _reset_watermark(db, job, bindings=set(resets) >= set(RESET_SCOPES))
         if "ConnectorDataStore" in resets:
-            _uncheck_links(connection, job, target)
-        change_job_state(connection, job, change)
+            of_job = select(source.c.guid).where(source.c.job == job)
+            links = (link.c.target == target, link.c.guid.in_(of_job))
+            db.execute(update(link).where(*links).values(checked=false()))
+            db.execute(update(source).where(source.c.job == job).values(settled=None))
+        _change_state(db, job, change)
 
     @transaction
-    def start_cycle(self, connection: Connection, cycle: Cycle) -> None:
-        fail_running_cycles(connection, cycle.job)
-        save_cycle(connection, cycle)
+    def start_cycle(self, db: Connection, started: Cycle) -> None:
+        of_job = select(*CYCLE_COLUMNS).where(cycle.c.job == started.job)
+        for each in _read_cycles(db, of_job.where(cycle.c.state == "running")):
+            failed = replace(each, state="failed", error=INTERRUPTED_MESSAGE)
+            _save_cycle(db, failed)
+        _save_cycle(db, started)
 
     @transaction
     def finish_cycle(
-        self,
-        connection: Connection,
-        cycle: Cycle,
-        update_health: HealthUpdate | None = None,
+        self, db: Connection, finished: Cycle, update_health: HealthUpdate
     ) -> None:
-        save_cycle(connection, cycle)
-        if update_health is not None:
-            change_job_health(connection, cycle.job, cycle.target, update_health)
+        _save_cycle(db, finished)
+        job, target = finished.job, finished.target
+        body = _read_body(db, breaker, target)
+        before = JobHealth(
+            job_state=_read_state(db, job),
+            breaker=decode_breaker(body) if body else None,
+        )
+        after = update_health(before)
+        _save_state(db, job, after.job_state)
+        if after.breaker is None:
+            db.execute(delete(breaker).where(breaker.c.target == target))
+        elif after.breaker != before.breaker:
+            row = {"target": target, "body": encode_json(after.breaker)}
+            upsert(db, breaker, [row])
 
     @transaction
-    def load_last_cycles(self, connection: Connection) -> dict[str, Cycle]:
+    def load_last_cycles(self, db: Connection) -> dict[str, Cycle]:
         last = (
             select(cycle.c.job, func.max(cycle.c.started).label("started"))
             .group_by(cycle.c.job)
@@ -236,20 +190,16 @@ class Jobs(StorePart):
         query = select(*CYCLE_COLUMNS).join(
             last, (cycle.c.job == last.c.job) & (cycle.c.started == last.c.started)
         )
-        return {
-            row["job"]: read_cycle(row) for row in connection.execute(query).mappings()
-        }
+        return {each.job: each for each in _read_cycles(db, query)}
 
     @transaction
-    def prune_cycles(self, connection: Connection, before: datetime, limit: int) -> int:
+    def prune_cycles(self, db: Connection, before: datetime, limit: int) -> int:
         later = cycle.alias()
         is_later = (later.c.job == cycle.c.job) & (later.c.started > cycle.c.started)
-        of_target = (later.c.target == cycle.c.target) & later.c.state.in_(
-            SUCCESSFUL_STATES
-        )
-        is_dispensable = cycle.c.state.not_in(SUCCESSFUL_STATES) | exists().where(
-            is_later, of_target
-        )
+        succeeded = later.c.state.in_(SUCCESSFUL_STATES)
+        of_target = (later.c.target == cycle.c.target) & succeeded
+        has_successor = exists().where(is_later, of_target)
+        is_dispensable = cycle.c.state.not_in(SUCCESSFUL_STATES) | has_successor
         old = (
             select(cycle.c.id)
             .where(cycle.c.started < before.isoformat())
@@ -257,41 +207,39 @@ class Jobs(StorePart):
             .order_by(cycle.c.started)
             .limit(limit)
         )
-        statement = delete(cycle).where(cycle.c.id.in_(old))
-        return connection.execute(statement).rowcount
+        return db.execute(delete(cycle).where(cycle.c.id.in_(old))).rowcount
 
     @transaction
-    def has_finished_cycle(self, connection: Connection, job: str, target: str) -> bool:
+    def has_finished_cycle(self, db: Connection, job: str, target: str) -> bool:
         query = (
             select(cycle.c.id)
             .where(cycle.c.job == job, cycle.c.target == target)
             .where(cycle.c.state.in_(SUCCESSFUL_STATES))
             .limit(1)
         )
-        return connection.execute(query).first() is not None
+        return db.execute(query).first() is not None
 
     @transaction
-    def copy_job_data(self, connection: Connection, job: str, scratch: str) -> None:
-        drop_rows(connection, scratch)
+    def copy_job_data(self, db: Connection, job: str, scratch: str) -> None:
+        _drop_rows(db, scratch)
         for table in IMPORT_TABLES:
-            copy_rows(connection, table, job, scratch)
+            names = ["job", *(each.name for each in table.c if each.name != "job")]
+            rows = select(literal(scratch), *(table.c[each] for each in names[1:]))
+            rows = rows.where(table.c.job == job)
+            db.execute(insert(table).from_select(names, rows))
         generation = func.coalesce(func.max(watermark.c.generation), 0)
-        connection.execute(
-            insert(watermark).from_select(
-                ["job", "generation"],
-                select(literal(scratch), generation).where(watermark.c.job == job),
-            )
-        )
+        rows = select(literal(scratch), generation).where(watermark.c.job == job)
+        db.execute(insert(watermark).from_select(["job", "generation"], rows))
 
     @transaction
-    def drop_job_data(self, connection: Connection, job: str) -> None:
-        drop_rows(connection, job)
+    def drop_job_data(self, db: Connection, job: str) -> None:
+        _drop_rows(db, job)
 
     @transaction
-    def drop_scratch_data(self, connection: Connection) -> None:
+    def drop_scratch_data(self, db: Connection) -> None:
         # Each scratch job has a row in this small table; the others are too large.
         scratch = select(watermark.c.job).where(watermark.c.job.like("plan:%"))
-        for job in connection.scalars(scratch).all():
-            drop_rows(connection, job)
-        for table in (resource, resource_key):
-            connection.execute(delete(table))
+        for job in db.scalars(scratch).all():
+            _drop_rows(db, job)
+        for table in (tables.resource, tables.resource_key):
+            db.execute(delete(table))

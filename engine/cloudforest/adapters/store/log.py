@@ -6,20 +6,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import (
-    Column,
-    ColumnElement,
-    Connection,
-    case,
-    delete,
-    func,
-    insert,
-    select,
-)
+from sqlalchemy import Column, ColumnElement, Connection, case, delete, func, select
 
 from cloudforest.adapters.store.database import (
     StorePart,
     encode_json,
+    insert_rows,
     time_text,
     transaction,
 )
@@ -35,7 +27,7 @@ def _fold_name(name: str) -> str:
     return name.casefold()[:MAX_NAME_LENGTH]
 
 
-def save_log(connection: Connection, entries: Sequence[LogEntry]) -> None:
+def save_log(db: Connection, entries: Sequence[LogEntry]) -> None:
     rows = [
         {
             "time": time_text(each.time),
@@ -49,8 +41,7 @@ def save_log(connection: Connection, entries: Sequence[LogEntry]) -> None:
         }
         for each in entries
     ]
-    if rows:
-        connection.execute(insert(log), rows)
+    insert_rows(db, log, rows)
 
 
 def _without_index(column: Column[str]) -> ColumnElement[str]:
@@ -78,32 +69,24 @@ def _conditions(query: LogQuery) -> Iterator[ColumnElement[bool]]:
 
 class Logs(StorePart):
     @transaction
-    def save_log_entries(
-        self, connection: Connection, entries: Sequence[LogEntry]
-    ) -> None:
-        save_log(connection, entries)
+    def save_log_entries(self, db: Connection, entries: Sequence[LogEntry]) -> None:
+        save_log(db, entries)
 
     @transaction
     def find_log_range(
-        self, connection: Connection, since: datetime | None, until: datetime | None
+        self, db: Connection, since: datetime | None, until: datetime | None
     ) -> tuple[int, int]:
         first, last = select(func.min(log.c.id)), select(func.max(log.c.id))
         if since is not None:
             first = first.where(log.c.time >= time_text(since))
         if until is not None:
             last = last.where(log.c.time < time_text(until))
-        lowest, highest = connection.scalar(first), connection.scalar(last)
+        lowest, highest = db.scalar(first), db.scalar(last)
         return (1, 0) if lowest is None else (lowest, highest or 0)
 
     @transaction
     def list_log_entries(
-        self,
-        connection: Connection,
-        query: LogQuery,
-        *,
-        first: int,
-        last: int,
-        limit: int,
+        self, db: Connection, query: LogQuery, *, first: int, last: int, limit: int
     ) -> list[tuple[int, LogEntry]]:
         statement = (
             select(log.c.id, log.c.body)
@@ -111,12 +94,10 @@ class Logs(StorePart):
             .order_by(log.c.id)
             .limit(limit)
         )
-        return [
-            (id_, decode_entry(body)) for id_, body in connection.execute(statement)
-        ]
+        return [(id_, decode_entry(body)) for id_, body in db.execute(statement)]
 
     @transaction
-    def count_written(self, connection: Connection, cycle: str, snapshot: str) -> int:
+    def count_written(self, db: Connection, cycle: str, snapshot: str) -> int:
         in_snapshot = select(resource.c.resource).where(resource.c.target == snapshot)
         failures = func.sum(case((log.c.status == "success", 0), else_=1))
         written = (
@@ -126,15 +107,14 @@ class Logs(StorePart):
             .having(failures == 0)
         )
         query = select(func.count()).select_from(written.subquery())
-        return connection.scalar(query) or 0
+        return db.scalar(query) or 0
 
     @transaction
-    def prune_log(self, connection: Connection, before: datetime, limit: int) -> int:
+    def prune_log(self, db: Connection, before: datetime, limit: int) -> int:
         old = (
             select(log.c.id)
             .where(log.c.time < time_text(before))
             .order_by(log.c.time)
             .limit(limit)
         )
-        statement = delete(log).where(log.c.id.in_(old))
-        return connection.execute(statement).rowcount
+        return db.execute(delete(log).where(log.c.id.in_(old))).rowcount

@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 import msgspec
 from sqlalchemy import Connection, update
 
-from cloudforest.adapters.store.database import Row, slice_values, upsert
+from cloudforest.adapters.store.database import Row, update_batches, upsert
 from cloudforest.adapters.store.memberships import (
     mark_members_deleted,
     save_memberships,
 )
 from cloudforest.adapters.store.sources import (
-    HELD_PRESENCES,
     ShownValues,
     StoredSource,
     StoredSources,
@@ -35,7 +34,7 @@ from cloudforest.model.messages import (
     Tombstone,
     Unknown,
 )
-from cloudforest.model.source import Presence
+from cloudforest.model.source import KEPT_PRESENCES, Presence
 
 
 @dataclass
@@ -77,13 +76,7 @@ def sort_records(records: Sequence[Record]) -> PageRecords:
 
 def _digest_record(record: InScope) -> str:
     """Return the digest of all that evaluation may read."""
-    content = (
-        record.type,
-        record.dn,
-        record.parent,
-        record.anchor,
-        record.attributes,
-    )
+    content = (record.type, record.dn, record.parent, record.anchor, record.attributes)
     encoded = msgspec.json.encode(content, order="deterministic")
     return hashlib.blake2b(encoded, digest_size=16).hexdigest()
 
@@ -92,7 +85,6 @@ def _source_row(
     job: str,
     generation: int,
     received: InScope,
-    *,
     old: StoredSource | None,
     shown_before: ShownValues,
 ) -> Row | None:
@@ -100,7 +92,9 @@ def _source_row(
     record = keep_hidden_values(received, shown_before)
     digest = _digest_record(record)
     hidden = hidden_attributes_text(received, shown_before)
-    seen = _seen_attributes(record, old)
+    before = old.seen if old is not None else ()
+    # Attributes that are only hidden now still count as seen.
+    seen = sorted({*record.seen, *set(before).intersection(record.hidden)})
     now = ("in", digest, hidden)
     same = old is not None and (old.state, old.digest, old.hidden_attributes) == now
     if old is not None and same and seen == list(old.seen):
@@ -122,71 +116,40 @@ def _source_row(
     }
 
 
-def _seen_attributes(record: InScope, old: StoredSource | None) -> list[str]:
-    """Return the names seen; attributes that are only hidden now still count."""
-    before = old.seen if old is not None else ()
-    return sorted({*record.seen, *set(before).intersection(record.hidden)})
-
-
-def _may_be_hidden(record: OutOfScope, old: StoredSource | None) -> bool:
-    """Return whether the object may be out only because an attribute is hidden.
-
-    It was in scope by an attribute that it no longer shows. A hidden attribute never
-    counts as cleared.
-    """
-    if old is None or old.state not in HELD_PRESENCES:
-        return False
-    return not set(record.rests_on).isdisjoint(old.seen)
-
-
 def _find_presence(
-    record: InScope | OutOfScope | Tombstone, before: StoredSources
+    record: InScope | OutOfScope | Tombstone, old: StoredSource | None
 ) -> Presence:
+    """Return the presence; a hidden attribute never counts as cleared."""
     match record:
         case InScope():
             return "in"
         case Tombstone():
             return "gone"
         case OutOfScope():
-            return "unknown" if _may_be_hidden(record, before.get(record.id)) else "out"
+            if old is None or old.state not in KEPT_PRESENCES:
+                return "out"
+            # It may still be in scope by an attribute that it no longer shows.
+            return "out" if set(record.rests_on).isdisjoint(old.seen) else "unknown"
 
 
 def _save_presence(
-    connection: Connection, job: str, ids: Sequence[str], presence: Presence
+    db: Connection, job: str, ids: Sequence[str], presence: Presence
 ) -> None:
     """Change the presence; objects that left the scope keep no values."""
     values: Row = {"state": presence, "settled": None}
     if presence != "unknown":
         values |= {"seen": [], "attributes": {}, "doubted": None}
-    for batch in slice_values(ids):
-        connection.execute(
-            update(source)
-            .where(source.c.job == job, source.c.guid.in_(batch))
-            .where(source.c.state != presence)
-            .values(values)
-        )
-
-
-def _save_generation(
-    connection: Connection, job: str, generation: int, ids: list[str]
-) -> None:
-    for batch in slice_values(ids):
-        connection.execute(
-            update(source)
-            .where(source.c.job == job, source.c.guid.in_(batch))
-            .values(generation=generation)
-        )
+    statement = update(source).where(source.c.job == job, source.c.state != presence)
+    update_batches(db, statement.values(values), source.c.guid, ids)
 
 
 def save_records(
-    connection: Connection,
-    job: str,
-    generation: int,
-    page: PageRecords,
-    before: StoredSources,
+    db: Connection, job: str, generation: int, page: PageRecords, before: StoredSources
 ) -> None:
     """Store rows and memberships; an object never seen in scope gets no row."""
-    presences = {i: _find_presence(each, before) for i, each in page.objects.items()}
+    presences = {
+        id_: _find_presence(each, before.get(id_)) for id_, each in page.objects.items()
+    }
     in_scope = [each for each in page.objects.values() if isinstance(each, InScope)]
     possibly_hiding = [each for each in in_scope if each.missing]
     changed = [
@@ -194,40 +157,31 @@ def save_records(
         for each in possibly_hiding
         if each.id in before and before[each.id].digest != _digest_record(each)
     ]
-    shown = read_shown_before(
-        connection, job, possibly_hiding, before=before, changed=changed
-    )
+    shown = read_shown_before(db, job, possibly_hiding, before=before, changed=changed)
     rows = {
         each.id: _source_row(
-            job,
-            generation,
-            each,
-            old=before.get(each.id),
-            shown_before=shown.get(each.id, {}),
+            job, generation, each, before.get(each.id), shown.get(each.id, {})
         )
         for each in in_scope
     }
-    upsert(connection, source, [row for row in rows.values() if row is not None])
+    upsert(db, source, [row for row in rows.values() if row is not None])
     left = {id_: presences[id_] for id_ in before if presences[id_] != "in"}
     for presence in set(left.values()):
         ids = [id_ for id_, each in left.items() if each == presence]
-        _save_presence(connection, job, ids, presence)
+        _save_presence(db, job, ids, presence)
     same = [id_ for id_, row in rows.items() if row is None]
-    _save_generation(connection, job, generation, [*left, *same])
-    unsettle_objects(
-        connection, [i for i, old in before.items() if old.state != presences[i]]
-    )
-    mark_members_deleted(
-        connection, job, [i for i in page.objects if presences[i] == "gone"]
-    )
-    save_memberships(connection, job, generation, page.members)
+    statement = update(source).where(source.c.job == job).values(generation=generation)
+    update_batches(db, statement, source.c.guid, [*left, *same])
+    unsettle_objects(db, [i for i, old in before.items() if old.state != presences[i]])
+    mark_members_deleted(db, job, [i for i in page.objects if presences[i] == "gone"])
+    save_memberships(db, job, generation, page.members)
 
 
 def save_scope_members(
-    connection: Connection, job: str, generation: int, ids: Sequence[str]
+    db: Connection, job: str, generation: int, ids: Sequence[str]
 ) -> None:
     rows = [
         {"job": job, "guid": each, "generation": generation, "entered": True}
         for each in dict.fromkeys(ids)
     ]
-    upsert(connection, scope_member, rows, keep=("entered",))
+    upsert(db, scope_member, rows, keep=("entered",))

@@ -10,6 +10,7 @@ import uuid
 from datetime import UTC, datetime
 
 import msgspec
+from msgspec.structs import replace
 from sqlalchemy import Connection, Table, delete, insert, select, update
 
 from cloudforest.adapters.store import tables
@@ -17,12 +18,12 @@ from cloudforest.adapters.store.database import StorePart, encode_json, transact
 from cloudforest.base.errors import Stale
 from cloudforest.base.values import canonical_json
 from cloudforest.model.identity import AgentRecord
-from cloudforest.model.registration import Agent, Registration, Revision
+from cloudforest.model.registration import Registration, Revision
 from cloudforest.model.renames import (
     DocumentKind,
     Rename,
     find_renames,
-    list_stateful_documents,
+    list_names,
     with_former_names,
 )
 
@@ -30,62 +31,43 @@ HISTORY_TABLES = (tables.cycle, tables.log)
 """These keep the history of deleted jobs and targets."""
 SNAPSHOT_TABLES = (tables.resource, tables.resource_key)
 """Their `target` names a snapshot."""
+decode_agent = msgspec.json.Decoder(AgentRecord).decode
 NAME_COLUMNS: dict[DocumentKind, str] = {"Job": "job", "Target": "target"}
 """The column of the names of each kind; an agent has one row, by its id."""
 
 
-def read_agents(connection: Connection) -> list[AgentRecord]:
+def read_agents(db: Connection) -> list[AgentRecord]:
     table = tables.agent
-    bodies = connection.execute(select(table.c.body).order_by(table.c.name)).scalars()
-    return [msgspec.json.decode(body, type=AgentRecord) for body in bodies]
+    bodies = db.scalars(select(table.c.body).order_by(table.c.name))
+    return [decode_agent(body) for body in bodies]
 
 
-def _make_agent_record(known: AgentRecord | None, agent: Agent) -> AgentRecord:
-    if known is None:
-        return AgentRecord(id=uuid.uuid4().hex, name=agent.name, domains=agent.domains)
-    return msgspec.structs.replace(known, domains=agent.domains)
-
-
-def save_agent(connection: Connection, agent: AgentRecord) -> None:
+def save_agent(db: Connection, agent: AgentRecord) -> None:
     """Insert or replace by id."""
     table = tables.agent
-    connection.execute(delete(table).where(table.c.id == agent.id))
+    db.execute(delete(table).where(table.c.id == agent.id))
     row = {"id": agent.id, "name": agent.name, "body": encode_json(agent)}
-    connection.execute(insert(table), row)
+    db.execute(insert(table), row)
 
 
-def _delete_agent(connection: Connection, agent: str) -> None:
-    """Delete an agent with its unused token, if it has one."""
-    connection.execute(delete(tables.agent).where(tables.agent.c.id == agent))
-    enrolment = tables.enrolment
-    connection.execute(delete(enrolment).where(enrolment.c.agent == agent))
-
-
-def rename_agent(connection: Connection, rename: Rename) -> None:
+def _rename_agent(db: Connection, rename: Rename) -> None:
     """Rename an agent's record; its id and certificate stay, so it stays enrolled."""
-    agent = tables.agent
-    body = connection.execute(
-        select(agent.c.body).where(agent.c.name == rename.before)
-    ).scalar()
-    if body is None:
-        return
-    record = msgspec.json.decode(body, type=AgentRecord)
-    renamed = msgspec.structs.replace(record, name=rename.after)
-    connection.execute(
-        update(agent)
-        .where(agent.c.id == record.id)
-        .values(name=rename.after, body=encode_json(renamed))
-    )
+    row = tables.agent.c
+    body = db.scalar(select(row.body).where(row.name == rename.before))
+    if body is not None:
+        save_agent(db, replace(decode_agent(body), name=rename.after))
 
 
-def sync_agents(connection: Connection, registration: Registration) -> None:
-    """Save a record for each registered agent, and delete the other records."""
-    known = {each.name: each for each in read_agents(connection)}
-    registered = {each.name: each for each in registration.agents}
+def _sync_agents(db: Connection, registration: Registration) -> None:
+    """Save a record for each registered agent; delete the others and their tokens."""
+    known = {each.name: each for each in read_agents(db)}
+    registered = {each.name: each.domains for each in registration.agents}
     for name in known.keys() - registered.keys():
-        _delete_agent(connection, known[name].id)
-    for name, agent in registered.items():
-        save_agent(connection, _make_agent_record(known.get(name), agent))
+        for id_ in (tables.agent.c.id, tables.enrolment.c.agent):
+            db.execute(delete(id_.table).where(id_ == known[name].id))
+    for name, domains in registered.items():
+        new = AgentRecord(id=uuid.uuid4().hex, name=name, domains=domains)
+        save_agent(db, replace(known.get(name, new), domains=domains))
 
 
 def tables_with(column: str) -> list[Table]:
@@ -97,59 +79,57 @@ def tables_with(column: str) -> list[Table]:
     ]
 
 
-def delete_by_name(connection: Connection, column: str, name: str) -> None:
+def _delete_by_name(db: Connection, column: str, name: str) -> None:
     for table in tables_with(column):
         if table not in HISTORY_TABLES:
-            connection.execute(delete(table).where(table.c[column] == name))
+            db.execute(delete(table).where(table.c[column] == name))
 
 
-def _rename_rows(connection: Connection, column: str, rename: Rename) -> None:
+def _rename_rows(db: Connection, column: str, rename: Rename) -> None:
     # Nothing is registered under the new name yet, so data under it is left over.
-    delete_by_name(connection, column, rename.after)
+    _delete_by_name(db, column, rename.after)
     for table in tables_with(column):
-        connection.execute(
+        db.execute(
             update(table)
             .where(table.c[column] == rename.before)
             .values({column: rename.after})
         )
 
 
-def _reset_for_new_target(connection: Connection, job: str) -> None:
+def _reset_for_new_target(db: Connection, job: str) -> None:
     """Make the next cycle evaluate all objects of a job that got another target.
 
     Its effects were held, given up or discarded in the previous target: delete them.
     """
     source, effect = tables.source, tables.effect
-    connection.execute(delete(effect).where(effect.c.job == job))
-    connection.execute(update(source).where(source.c.job == job).values(settled=None))
+    db.execute(delete(effect).where(effect.c.job == job))
+    db.execute(update(source).where(source.c.job == job).values(settled=None))
 
 
-def apply_renames(
-    connection: Connection, registered: Registration | None, desired: Registration
+def _apply_renames(
+    db: Connection, registered: Registration | None, desired: Registration
 ) -> None:
     """Delete the data of removed jobs and targets, and move that of renamed ones."""
     if registered is None:
         return
     kept = with_former_names(registered, desired)
     for kind, column in NAME_COLUMNS.items():
-        names = {each.name for each in list_stateful_documents(registered)[kind]}
-        kept_names = {each.name for each in list_stateful_documents(kept)[kind]}
-        for name in names - kept_names:
-            delete_by_name(connection, column, name)
+        for name in list_names(registered)[kind] - list_names(kept)[kind]:
+            _delete_by_name(db, column, name)
     for job in kept.jobs:
         before = registered.find_job(job.name)
         if before is not None and before.target != job.target:
-            _reset_for_new_target(connection, job.name)
+            _reset_for_new_target(db, job.name)
     for rename in find_renames(registered, desired):
         if rename.kind == "Agent":
-            rename_agent(connection, rename)
+            _rename_agent(db, rename)
         else:
-            _rename_rows(connection, NAME_COLUMNS[rename.kind], rename)
+            _rename_rows(db, NAME_COLUMNS[rename.kind], rename)
 
 
-def _read_revision(connection: Connection, number: int) -> Revision | None:
+def _read_revision(db: Connection, number: int) -> Revision | None:
     table = tables.registration
-    row = connection.execute(select(table).where(table.c.revision == number)).first()
+    row = db.execute(select(table).where(table.c.revision == number)).first()
     if row is None:
         return None
     return Revision(
@@ -160,20 +140,17 @@ def _read_revision(connection: Connection, number: int) -> Revision | None:
     )
 
 
-def _read_latest(connection: Connection) -> tuple[int, Registration | None]:
+def _read_latest(db: Connection) -> tuple[int, Registration | None]:
     columns = tables.registration.c
-    row = connection.execute(
-        select(columns.revision, columns.body)
-        .order_by(columns.revision.desc())
-        .limit(1)
-    ).first()
+    query = select(columns.revision, columns.body).order_by(columns.revision.desc())
+    row = db.execute(query.limit(1)).first()
     if row is None:
         return 0, None
     return row.revision, msgspec.json.decode(row.body, type=Registration)
 
 
-def _make_stale_error(connection: Connection, latest: int, base: int) -> Stale:
-    revision = _read_revision(connection, latest)
+def _make_stale_error(db: Connection, latest: int, base: int) -> Stale:
+    revision = _read_revision(db, latest)
     by = ""
     if revision:
         time = datetime.fromisoformat(revision.time).astimezone(UTC)
@@ -188,19 +165,17 @@ class SqlRegistrationStore(StorePart):
     """`model.ports.identity.RegistrationStore` on SQLite or PostgreSQL."""
 
     @transaction
-    def load_registration(
-        self, connection: Connection
-    ) -> tuple[int, Registration | None]:
-        return _read_latest(connection)
+    def load_registration(self, db: Connection) -> tuple[int, Registration | None]:
+        return _read_latest(db)
 
     @transaction
-    def load_revision(self, connection: Connection, number: int) -> Revision | None:
-        return _read_revision(connection, number)
+    def load_revision(self, db: Connection, number: int) -> Revision | None:
+        return _read_revision(db, number)
 
     @transaction
     def register(
         self,
-        connection: Connection,
+        db: Connection,
         registration: Registration,
         *,
         base: int,
@@ -208,23 +183,15 @@ class SqlRegistrationStore(StorePart):
         now: datetime,
         detail: str = "",
     ) -> int:
-        latest, registered = _read_latest(connection)
+        latest, registered = _read_latest(db)
         if latest != base:
-            raise _make_stale_error(connection, latest, base)
-        apply_renames(connection, registered, registration)
-        sync_agents(connection, registration)
-        row = {
-            "revision": base + 1,
-            "body": canonical_json(registration),
-            "operator": operator,
-            "time": now.isoformat(),
-        }
-        connection.execute(insert(tables.registration), row)
-        audit = {
-            "time": now.isoformat(),
-            "operator": operator,
-            "action": "apply",
-            "detail": f"revision {base + 1}" + (f", {detail}" if detail else ""),
-        }
-        connection.execute(insert(tables.audit), audit)
+            raise _make_stale_error(db, latest, base)
+        _apply_renames(db, registered, registration)
+        _sync_agents(db, registration)
+        by = {"operator": operator, "time": now.isoformat()}
+        row = {**by, "revision": base + 1, "body": canonical_json(registration)}
+        db.execute(insert(tables.registration), row)
+        detail = f"revision {base + 1}" + (f", {detail}" if detail else "")
+        audit = {**by, "action": "apply", "detail": detail}
+        db.execute(insert(tables.audit), audit)
         return base + 1

@@ -14,38 +14,33 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     RowMapping,
-    and_,
     exists,
     func,
-    or_,
     select,
     true,
     update,
 )
 
-from cloudforest.adapters.store.database import StorePart, slice_values, transaction
+from cloudforest.adapters.store.database import (
+    StorePart,
+    read_batches,
+    slice_values,
+    transaction,
+    update_batches,
+)
 from cloudforest.adapters.store.tables import link, membership, reference, source
 from cloudforest.model.effects import Outcome
 from cloudforest.model.messages import InScope
-from cloudforest.model.source import Presence, SourceObject
+from cloudforest.model.source import KEPT_PRESENCES, Presence, SourceObject
 
 ANCHOR_ATTRIBUTE = "ms-ds-consistencyguid"
 MEMBER_ATTRIBUTE = "member"
-HELD_PRESENCES = ("in", "unknown")
-"""The presences of objects that a job holds: nothing proves that they left."""
 PRESENCE_ORDER: tuple[Presence, ...] = ("gone", "out", "unknown", "in")
 LINKING_ACTIONS = frozenset({"create", "adopt", "delete"})
 """The actions that make or end a link."""
 SOURCE_COLUMNS = (
-    source.c.guid,
-    source.c.type,
-    source.c.dn,
-    source.c.parent,
-    source.c.anchor,
-    source.c.attributes,
-    source.c.state,
-    source.c.seen,
-    source.c.doubted,
+    *(source.c.guid, source.c.type, source.c.dn, source.c.parent, source.c.anchor),
+    *(source.c.attributes, source.c.state, source.c.seen, source.c.doubted),
 )
 
 
@@ -59,6 +54,10 @@ class StoredSource:
     seen: Sequence[str]
     hidden_attributes: str | None
 
+    @property
+    def hidden(self) -> frozenset[str]:
+        return frozenset((self.hidden_attributes or "").split())
+
 
 StoredSources = Mapping[str, StoredSource]
 ShownValues = Mapping[str, tuple[str, ...]]
@@ -66,29 +65,25 @@ ShownValues = Mapping[str, tuple[str, ...]]
 
 
 def read_stored_sources(
-    connection: Connection, job: str, ids: Collection[str]
+    db: Connection, job: str, ids: Collection[str]
 ) -> StoredSources:
-    columns = source.c
-    fields = (columns.state, columns.digest, columns.settled)
+    row = source.c
+    fields = (row.state, row.digest, row.settled, row.seen, row.doubted)
+    query = select(row.guid, *fields).where(row.job == job)
     return {
-        guid: StoredSource(*row)
-        for batch in slice_values(ids)
-        for guid, *row in connection.execute(
-            select(columns.guid, *fields, columns.seen, columns.doubted).where(
-                columns.job == job, columns.guid.in_(batch)
-            )
-        )
+        guid: StoredSource(*values)
+        for guid, *values in read_batches(db, query, row.guid, ids)
     }
 
 
 def is_unknown_or_hidden() -> ColumnElement[bool]:
     """Return the SQL condition: not found or may hide an attribute; read once a day."""
-    return or_(source.c.state == "unknown", source.c.doubted.is_not(None))
+    return (source.c.state == "unknown") | source.c.doubted.is_not(None)
 
 
 def is_in_or_unknown() -> ColumnElement[bool]:
     """Return the SQL condition: in scope, or last seen there and now not found."""
-    return source.c.state.in_(HELD_PRESENCES)
+    return source.c.state.in_(("in", "unknown"))
 
 
 def is_out_or_gone() -> ColumnElement[bool]:
@@ -103,13 +98,13 @@ def is_linked(target: str, guid: ColumnElement[str]) -> ColumnElement[bool]:
 def is_present(target: str) -> ColumnElement[bool]:
     """Return the SQL condition: in scope, or unknown and linked (not to be created)."""
     linked = is_linked(target, source.c.guid)
-    return or_(source.c.state == "in", and_(source.c.state == "unknown", linked))
+    return (source.c.state == "in") | ((source.c.state == "unknown") & linked)
 
 
 def is_evaluated(target: str) -> ColumnElement[bool]:
     """Return the SQL condition: present, or out or gone and still linked."""
-    left = and_(is_out_or_gone(), is_linked(target, source.c.guid))
-    return or_(is_present(target), left)
+    left = is_out_or_gone() & is_linked(target, source.c.guid)
+    return is_present(target) | left
 
 
 def hidden_attributes_text(record: InScope, shown_before: ShownValues) -> str | None:
@@ -129,71 +124,29 @@ def keep_hidden_values(record: InScope, shown_before: ShownValues) -> InScope:
 
 
 def read_hidden_attributes(
-    connection: Connection, job: str, ids: Collection[str]
+    db: Connection, job: str, ids: Collection[str]
 ) -> Iterator[tuple[str, frozenset[str]]]:
     """Yield the objects that may hide attributes, with the names of these."""
-    columns = (source.c.guid, source.c.doubted)
-    for batch in slice_values(ids):
-        query = select(*columns).where(
-            source.c.job == job, source.c.guid.in_(batch), source.c.doubted.is_not(None)
-        )
-        for guid, names in connection.execute(query):
-            yield guid, frozenset(names.split())
-
-
-def find_unproven(
-    connection: Connection, job: str, ids: Collection[str], proven: Sequence[str]
-) -> list[str]:
-    """Return the objects that may hide more than the `proven` attributes."""
-    known = frozenset(proven)
-    return [
-        id_
-        for id_, names in read_hidden_attributes(connection, job, ids)
-        if not names <= known
-    ]
-
-
-def _read_held_values(
-    connection: Connection, job: str, ids: Collection[str]
-) -> dict[str, ShownValues]:
-    columns = (source.c.guid, source.c.attributes)
-    return {
-        guid: attributes
-        for batch in slice_values(ids)
-        for guid, attributes in connection.execute(
-            select(*columns).where(
-                source.c.job == job, source.c.guid.in_(batch), is_in_or_unknown()
-            )
-        )
-    }
-
-
-def _read_linked(connection: Connection, ids: Collection[str]) -> frozenset[str]:
-    """Return which of the objects have a resource in any target."""
-    linked: set[str] = set()
-    for batch in slice_values(ids):
-        linked.update(
-            connection.scalars(select(link.c.guid).where(link.c.guid.in_(batch)))
-        )
-    return frozenset(linked)
+    row = source.c
+    query = select(row.guid, row.doubted).where(
+        row.job == job, row.doubted.is_not(None)
+    )
+    for guid, names in read_batches(db, query, row.guid, ids):
+        yield guid, frozenset((names or "").split())
 
 
 def _read_groups_with_members(
-    connection: Connection, job: str, ids: Collection[str]
+    db: Connection, job: str, ids: Collection[str]
 ) -> frozenset[str]:
     """Return which of the groups have shown members."""
-    groups: set[str] = set()
     row = membership.c
-    for batch in slice_values(ids):
-        query = select(row.group_guid).where(
-            row.job == job, row.group_guid.in_(batch), row.wanted == true()
-        )
-        groups.update(connection.scalars(query.distinct()))
-    return frozenset(groups)
+    shown = select(row.group_guid).where(row.job == job, row.wanted == true())
+    rows = read_batches(db, shown.distinct(), row.group_guid, ids)
+    return frozenset(guid for (guid,) in rows)
 
 
 def read_shown_before(
-    connection: Connection,
+    db: Connection,
     job: str,
     possibly_hiding: Sequence[InScope],
     *,
@@ -205,60 +158,51 @@ def read_shown_before(
     Previous values are unknown for linked objects that this job did not hold: they may
     have shown anything. A group without members looks the same whatever it hides.
     """
-    held = {i: old for i, old in before.items() if old.state in HELD_PRESENCES}
-    shown = _read_held_values(connection, job, changed)
+    held = {i: old for i, old in before.items() if old.state in KEPT_PRESENCES}
+    row = source.c
+    query = select(row.guid, row.attributes).where(row.job == job, is_in_or_unknown())
+    shown: dict[str, ShownValues] = dict(read_batches(db, query, row.guid, changed))
     groups = [
         each.id
         for each in possibly_hiding
         if each.id in held and MEMBER_ATTRIBUTE in each.missing
     ]
-    for id_ in _read_groups_with_members(connection, job, groups):
+    for id_ in _read_groups_with_members(db, job, groups):
         shown[id_] = {**shown.get(id_, {}), MEMBER_ATTRIBUTE: ()}
-    linked = _read_linked(
-        connection, [each.id for each in possibly_hiding if each.id not in held]
-    )
+    not_held = [each.id for each in possibly_hiding if each.id not in held]
+    in_any_target = read_batches(db, select(link.c.guid), link.c.guid, not_held)
+    linked = {guid for (guid,) in in_any_target}
     for each in possibly_hiding:
         old = held.get(each.id)
-        names = (old.hidden_attributes or "").split() if old else each.missing
+        names = old.hidden if old else each.missing
         if names and (old or each.id in linked):
             shown[each.id] = {**dict.fromkeys(names, ()), **shown.get(each.id, {})}
     return shown
 
 
 def unsettle_objects(
-    connection: Connection, ids: Iterable[str], *, cycle: str | None = None
+    db: Connection, ids: Iterable[str], *, cycle: str | None = None
 ) -> None:
     """Make every job evaluate the objects again.
 
     Objects that `cycle` has evaluated, and will write, are left to it.
     """
-    for batch in slice_values(ids):
-        connection.execute(
-            update(source)
-            .where(source.c.guid.in_(batch), source.c.settled != (cycle or ""))
-            .values(settled=None)
-        )
+    settled = update(source).where(source.c.settled != (cycle or ""))
+    update_batches(db, settled.values(settled=None), source.c.guid, ids)
 
 
-def find_referrers(connection: Connection, ids: Iterable[str]) -> list[str]:
-    return [
-        guid
-        for batch in slice_values(ids)
-        for guid in connection.execute(
-            select(reference.c.guid).where(reference.c.to_guid.in_(batch)).distinct()
-        ).scalars()
-    ]
+def find_referrers(db: Connection, ids: Iterable[str]) -> list[str]:
+    query = select(reference.c.guid).distinct()
+    return [guid for (guid,) in read_batches(db, query, reference.c.to_guid, ids)]
 
 
-def unsettle_written(
-    connection: Connection, cycle: str, outcomes: Iterable[Outcome]
-) -> None:
+def unsettle_written(db: Connection, cycle: str, outcomes: Iterable[Outcome]) -> None:
     """Make other jobs evaluate what a cycle wrote, and all objects that refer to it."""
     done = [each for each in outcomes if each.state == "done"]
     changed = [each.effect.id for each in done if each.effect.action in LINKING_ACTIONS]
     written = [each.effect.id for each in done if each.link is not None]
-    ids = [*written, *changed, *find_referrers(connection, changed)]
-    unsettle_objects(connection, ids, cycle=cycle)
+    ids = [*written, *changed, *find_referrers(db, changed)]
+    unsettle_objects(db, ids, cycle=cycle)
 
 
 def _to_source_object(row: RowMapping) -> SourceObject:
@@ -279,7 +223,7 @@ class Sources(StorePart):
     @transaction
     def list_source_objects(
         self,
-        connection: Connection,
+        db: Connection,
         job: str,
         target: str,
         after: str,
@@ -296,21 +240,21 @@ class Sources(StorePart):
             .order_by(source.c.guid)
             .limit(limit)
         )
-        return [_to_source_object(row) for row in connection.execute(query).mappings()]
+        return [_to_source_object(row) for row in db.execute(query).mappings()]
 
     @transaction
     def load_source_object(
-        self, connection: Connection, job: str, object_guid: str
+        self, db: Connection, job: str, object_guid: str
     ) -> SourceObject | None:
         query = select(*SOURCE_COLUMNS).where(
             source.c.job == job, source.c.guid == object_guid
         )
-        row = connection.execute(query).mappings().first()
+        row = db.execute(query).mappings().first()
         return _to_source_object(row) if row else None
 
     @transaction
     def find_known_objects(
-        self, connection: Connection, job: str, target: str, ids: Sequence[str]
+        self, db: Connection, job: str, target: str, ids: Sequence[str]
     ) -> frozenset[str]:
         known: set[str] = set()
         for batch in slice_values(ids):
@@ -320,31 +264,25 @@ class Sources(StorePart):
             linked = select(link.c.guid).where(
                 link.c.target == target, link.c.guid.in_(batch)
             )
-            known.update(connection.execute(in_scope.union(linked)).scalars())
+            known.update(db.scalars(in_scope.union(linked)))
         return frozenset(known)
 
     @transaction
     def list_unknown_objects(
-        self, connection: Connection, job: str, limit: int
+        self, db: Connection, job: str, limit: int
     ) -> tuple[int, tuple[str, ...]]:
         is_unknown = (source.c.job == job, is_unknown_or_hidden())
         first = select(source.c.guid).where(*is_unknown).order_by(source.c.guid)
         count = select(func.count()).select_from(source).where(*is_unknown)
-        return (
-            connection.execute(count).scalar_one(),
-            tuple(connection.execute(first.limit(limit)).scalars()),
-        )
+        return db.scalars(count).one(), tuple(db.scalars(first.limit(limit)))
 
     @transaction
     def load_presences(
-        self, connection: Connection, jobs: Sequence[str], ids: Sequence[str]
+        self, db: Connection, jobs: Sequence[str], ids: Sequence[str]
     ) -> dict[str, Presence]:
         presences: dict[str, Presence] = {}
-        for batch in slice_values(ids):
-            query = select(source.c.guid, source.c.state).where(
-                source.c.job.in_(jobs), source.c.guid.in_(batch)
-            )
-            for guid, state in connection.execute(query):
-                pair = (presences.get(guid, "gone"), state)
-                presences[guid] = max(pair, key=PRESENCE_ORDER.index)
+        query = select(source.c.guid, source.c.state).where(source.c.job.in_(jobs))
+        for guid, state in read_batches(db, query, source.c.guid, ids):
+            pair = (presences.get(guid, "gone"), state)
+            presences[guid] = max(pair, key=PRESENCE_ORDER.index)
         return presences

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
+from msgspec.structs import asdict, replace
 from sqlalchemy import (
     Connection,
     and_,
@@ -21,6 +22,7 @@ from sqlalchemy import (
 from cloudforest.adapters.store.database import (
     Row,
     StorePart,
+    delete_batches,
     encode_json,
     time_text,
     transaction,
@@ -29,7 +31,6 @@ from cloudforest.adapters.store.database import (
 from cloudforest.adapters.store.log import save_log
 from cloudforest.adapters.store.outbox import (
     EFFECT_COLUMNS,
-    delete_staged,
     effect_rows,
     read_effect,
     release_escrow,
@@ -51,20 +52,20 @@ decode_stage = msgspec.json.Decoder(Stage).decode
 
 
 def _close_stages(
-    connection: Connection, ids: Sequence[str], state: str, now: datetime
+    db: Connection, ids: Sequence[str], state: str, now: datetime
 ) -> None:
     """End stages: delete their effects and allowances, and keep their rows.
 
     Escrowed effects that waited for the decision become due, also those of other jobs.
     """
-    for job in connection.scalars(select(effect.c.job).distinct()).all():
-        release_escrow(connection, job, None, now, reason=HELD_BY_STAGE)
-    connection.execute(update(stage).where(stage.c.id.in_(ids)).values(state=state))
-    connection.execute(delete(staged).where(staged.c.stage.in_(ids)))
-    connection.execute(delete(allowance).where(allowance.c.stage.in_(ids)))
+    for job in db.scalars(select(effect.c.job).distinct()).all():
+        release_escrow(db, job, None, now, reason=HELD_BY_STAGE)
+    db.execute(update(stage).where(stage.c.id.in_(ids)).values(state=state))
+    db.execute(delete(staged).where(staged.c.stage.in_(ids)))
+    db.execute(delete(allowance).where(allowance.c.stage.in_(ids)))
 
 
-def _discard_batch(connection: Connection, job: str, id_: str) -> int:
+def _discard_batch(db: Connection, job: str, id_: str) -> int:
     """Discard a batch of a stage's effects; return the number."""
     query = (
         select(effect.c.cycle, *EFFECT_COLUMNS)
@@ -72,77 +73,55 @@ def _discard_batch(connection: Connection, job: str, id_: str) -> int:
         .limit(DISCARD_BATCH)
     )
     rows: list[Row] = []
-    for cycle, *columns in connection.execute(query):
-        discarded = msgspec.structs.replace(
-            read_effect(*columns), state="discarded", stage=None
-        )
+    for cycle, *columns in db.execute(query):
+        discarded = replace(read_effect(*columns), state="discarded", stage=None)
         rows += effect_rows(job, cycle, [discarded])
-    upsert(connection, effect, rows)
+    upsert(db, effect, rows)
     return len(rows)
 
 
-def _save_stage(connection: Connection, value: Stage) -> None:
-    row = {
-        "id": value.id,
-        "job": value.job,
-        "created": time_text(value.created),
-        "state": "waiting",
-        "body": encode_json(value),
-    }
-    upsert(connection, stage, [row])
-    connection.execute(delete(staged).where(staged.c.stage == value.id))
-    columns = ["stage", "key", "job", "guid", "action", "digest"]
-    rows = select(
-        *(effect.c.stage, effect.c.key, effect.c.job),
-        *(effect.c.guid, effect.c.action, effect.c.digest),
-    ).where(effect.c.job == value.job, effect.c.stage == value.id)
-    connection.execute(insert(staged).from_select(columns, rows))
-
-
-def _save_allowance(connection: Connection, value: Allowance) -> None:
-    row = {
-        "stage": value.stage,
-        "job": value.job,
-        "operator": value.operator,
-        "until": time_text(value.until),
-    }
-    upsert(connection, allowance, [row])
+def _to_staged_effect(*row: str) -> StagedEffect:
+    """Read STAGED_COLUMNS, with the DN of the object if it is there."""
+    return StagedEffect(**dict(zip(StagedEffect.__struct_fields__, row, strict=False)))
 
 
 class Stages(StorePart):
     @transaction
-    def save_stage(self, connection: Connection, stage: Stage) -> None:
-        _save_stage(connection, stage)
+    def save_stage(self, db: Connection, new: Stage) -> None:
+        row: Row = {"id": new.id, "job": new.job, "created": time_text(new.created)}
+        row |= {"state": "waiting", "body": encode_json(new)}
+        upsert(db, stage, [row])
+        db.execute(delete(staged).where(staged.c.stage == new.id))
+        columns = [effect.c[each.name] for each in staged.c]
+        of_stage = (effect.c.job == new.job, effect.c.stage == new.id)
+        rows = select(*columns).where(*of_stage)
+        db.execute(insert(staged).from_select(columns, rows))
 
     @transaction
-    def list_stages(
-        self, connection: Connection, job: str | None = None
-    ) -> list[Stage]:
+    def list_stages(self, db: Connection, job: str | None = None) -> list[Stage]:
         waiting = (
             select(effect.c.job, effect.c.stage, func.count().label("number"))
             .where(effect.c.stage.is_not(None))
             .group_by(effect.c.job, effect.c.stage)
             .subquery()
         )
+        is_waiting = and_(waiting.c.stage == stage.c.id, waiting.c.job == stage.c.job)
         query = (
             select(stage.c.job, stage.c.body, func.coalesce(waiting.c.number, 0))
-            .outerjoin(
-                waiting,
-                and_(waiting.c.stage == stage.c.id, waiting.c.job == stage.c.job),
-            )
+            .outerjoin(waiting, is_waiting)
             .where(stage.c.state == "waiting")
             .order_by(stage.c.created, stage.c.id)
         )
         if job is not None:
             query = query.where(stage.c.job == job)
         return [
-            msgspec.structs.replace(decode_stage(body), job=name, waiting=number)
-            for name, body, number in connection.execute(query)
+            replace(decode_stage(body), job=name, waiting=number)
+            for name, body, number in db.execute(query)
         ]
 
     @transaction
     def list_staged_effects(
-        self, connection: Connection, stage: str, after: str, limit: int
+        self, db: Connection, stage: str, after: str, limit: int
     ) -> list[StagedEffect]:
         of_object = and_(source.c.job == staged.c.job, source.c.guid == staged.c.guid)
         query = (
@@ -152,87 +131,60 @@ class Stages(StorePart):
             .order_by(staged.c.key)
             .limit(limit)
         )
-        return [
-            StagedEffect(
-                key=key, object_guid=guid, action=action, fingerprint=digest, dn=dn
-            )
-            for key, guid, action, digest, dn in connection.execute(query)
-        ]
+        return [_to_staged_effect(*row) for row in db.execute(query)]
 
     @transaction
     def list_superseded_effects(
-        self, connection: Connection, job: str, cycle: str, stage: str, limit: int
+        self, db: Connection, job: str, cycle: str, stage: str, limit: int
     ) -> list[StagedEffect]:
         wanted = exists().where(
-            effect.c.job == job,
-            effect.c.key == staged.c.key,
-            effect.c.cycle == cycle,
-            effect.c.stage == stage,
+            *(effect.c.job == job, effect.c.key == staged.c.key),
+            *(effect.c.cycle == cycle, effect.c.stage == stage),
         )
         query = select(*STAGED_COLUMNS).where(staged.c.stage == stage, not_(wanted))
         query = query.order_by(staged.c.key).limit(limit)
-        return [
-            StagedEffect(key=key, object_guid=guid, action=action, fingerprint=digest)
-            for key, guid, action, digest in connection.execute(query)
-        ]
+        return [_to_staged_effect(*row) for row in db.execute(query)]
 
     @transaction
     def forget_staged_effects(
-        self,
-        connection: Connection,
-        stage: str,
-        keys: Sequence[str],
-        log: Sequence[LogEntry],
+        self, db: Connection, stage: str, keys: Sequence[str], log: Sequence[LogEntry]
     ) -> None:
-        delete_staged(connection, stage, keys)
-        save_log(connection, log)
+        delete_batches(db, staged.c.key, keys, stage=stage)
+        save_log(db, log)
 
     @transaction
-    def close_stages(self, connection: Connection, job: str, now: datetime) -> None:
-        has_effects = exists().where(
-            and_(effect.c.stage == stage.c.id, effect.c.job == job)
-        )
+    def close_stages(self, db: Connection, job: str, now: datetime) -> None:
+        has_effects = exists().where(effect.c.stage == stage.c.id, effect.c.job == job)
         query = select(stage.c.id).where(
             stage.c.job == job, stage.c.state == "waiting", not_(has_effects)
         )
-        ids = list(connection.execute(query).scalars())
-        if ids:
-            _close_stages(connection, ids, "closed", now)
+        if ids := db.scalars(query).all():
+            _close_stages(db, ids, "closed", now)
 
     @transaction
-    def discard_stage(self, connection: Connection, stage: Stage, now: datetime) -> int:
+    def discard_stage(self, db: Connection, stage: Stage, now: datetime) -> int:
         number = 0
-        while discarded := _discard_batch(connection, stage.job, stage.id):
+        while discarded := _discard_batch(db, stage.job, stage.id):
             number += discarded
-        _close_stages(connection, [stage.id], "discarded", now)
+        _close_stages(db, [stage.id], "discarded", now)
         return number
 
     @transaction
-    def save_allowance(self, connection: Connection, allowance: Allowance) -> None:
-        _save_allowance(connection, allowance)
+    def save_allowance(self, db: Connection, new: Allowance) -> None:
+        upsert(db, allowance, [{**asdict(new), "until": time_text(new.until)}])
 
     @transaction
-    def list_allowances(self, connection: Connection, now: datetime) -> list[Allowance]:
-        query = select(
-            *(allowance.c.stage, allowance.c.job),
-            *(allowance.c.operator, allowance.c.until),
-        ).where(allowance.c.until > time_text(now))
-        return [
-            Allowance(
-                stage=id_,
-                job=job,
-                operator=operator,
-                until=datetime.fromisoformat(until),
-            )
-            for id_, job, operator, until in connection.execute(query)
-        ]
+    def list_allowances(self, db: Connection, now: datetime) -> list[Allowance]:
+        query = select(allowance).where(allowance.c.until > time_text(now))
+        rows = db.execute(query).mappings()
+        return [msgspec.convert(row, Allowance) for row in rows]
 
     @transaction
     def sum_budget_charges(
-        self, connection: Connection, job: str, guard: str, since: datetime
+        self, db: Connection, job: str, guard: str, since: datetime
     ) -> int:
         budget = and_(spent.c.job == job, spent.c.guard == guard)
         old = spent.c.time < time_text(since)
-        connection.execute(delete(spent).where(budget, old))
+        db.execute(delete(spent).where(budget, old))
         total = select(func.coalesce(func.sum(spent.c.effects), 0)).where(budget)
-        return int(connection.execute(total).scalar_one())
+        return int(db.scalars(total).one())

@@ -19,6 +19,22 @@ from sqlalchemy import (
 metadata = MetaData()
 tenant_metadata = MetaData()
 
+
+def keys(**lengths: int) -> list[Column[str]]:
+    """Make text columns of a primary key, by name and length."""
+    return [Column(name, String(lengths[name]), primary_key=True) for name in lengths]
+
+
+def texts(**lengths: int) -> list[Column[str]]:
+    """Make text columns that are not null, by name and length."""
+    return [Column(name, String(lengths[name]), nullable=False) for name in lengths]
+
+
+def body() -> Column[bytes]:
+    """Make the column of a whole value as JSON."""
+    return Column("body", LargeBinary, nullable=False)
+
+
 # Source objects. `state` is the presence. `seen` are the attributes by which the object
 # is in scope. `doubted` are the attributes that it may hide: their values are kept
 # until they are proved empty. `digest` covers what a mapping reads. `settled` is the
@@ -27,15 +43,13 @@ tenant_metadata = MetaData()
 source = Table(
     "source",
     metadata,
-    Column("job", String(200), primary_key=True),
-    Column("guid", String(36), primary_key=True),
-    Column("type", String(20), nullable=False),
+    *keys(job=200, guid=36),
+    *texts(type=20),
     Column("dn", Text, nullable=False),
     Column("parent", String(36)),
-    Column("anchor", String(200), nullable=False),
+    *texts(anchor=200),
     Column("generation", Integer, nullable=False),
-    Column("state", String(10), nullable=False),
-    Column("digest", String(32), nullable=False),
+    *texts(state=10, digest=32),
     Column("settled", String(64)),
     Column("seen", JSON, nullable=False),
     Column("attributes", JSON, nullable=False),
@@ -44,19 +58,13 @@ source = Table(
 )
 
 # Objects that must be read by objectGUID before anything else is decided about them.
-inquiry = Table(
-    "inquiry",
-    metadata,
-    Column("job", String(200), primary_key=True),
-    Column("guid", String(36), primary_key=True),
-)
+inquiry = Table("inquiry", metadata, *keys(job=200, guid=36))
 
 # The members of the scope's groups. `entered`: new, and the import has not ended yet.
 scope_member = Table(
     "scope_member",
     metadata,
-    Column("job", String(200), primary_key=True),
-    Column("guid", String(36), primary_key=True),
+    *keys(job=200, guid=36),
     Column("generation", Integer, nullable=False),
     Column("entered", Boolean, nullable=False),
 )
@@ -65,16 +73,14 @@ scope_member = Table(
 reference = Table(
     "reference",
     metadata,
-    Column("job", String(200), primary_key=True),
-    Column("guid", String(36), primary_key=True),
-    Column("to_guid", String(36), primary_key=True),
+    *keys(job=200, guid=36, to_guid=36),
     Index("reference_to", "to_guid"),
 )
 
 watermark = Table(
     "watermark",
     metadata,
-    Column("job", String(200), primary_key=True),
+    *keys(job=200),
     Column("generation", Integer, nullable=False),
     Column("body", LargeBinary),
 )
@@ -83,19 +89,17 @@ watermark = Table(
 effect = Table(
     "effect",
     metadata,
-    Column("job", String(200), primary_key=True),
-    Column("key", String(120), primary_key=True),
-    Column("guid", String(36), nullable=False),
-    Column("cycle", String(32), nullable=False),
+    *keys(job=200, key=120),
+    *texts(guid=36, cycle=32),
     Column("phase", Integer, nullable=False),
-    Column("state", String(10), nullable=False),
+    *texts(state=10),
     Column("resource", String(400)),
-    Column("action", String(20), nullable=False),
+    *texts(action=20),
     Column("stage", String(64)),
     Column("digest", String(64)),
     Column("next_try", String(40)),
     Column("sent", Boolean, nullable=False),
-    Column("body", LargeBinary, nullable=False),
+    body(),
     Index("effect_due", "job", "state", "phase", "key"),
     Index("effect_resource", "job", "resource"),
     Index("effect_stage", "stage", "key"),
@@ -105,32 +109,21 @@ effect = Table(
 stage = Table(
     "stage",
     metadata,
-    Column("id", String(64), primary_key=True),
-    Column("job", String(200), nullable=False),
-    Column("created", String(40), nullable=False),
-    Column("state", String(10), nullable=False),
-    Column("body", LargeBinary, nullable=False),
+    *keys(id=64),
+    *texts(job=200, created=40, state=10),
+    body(),
     Index("stage_job", "job", "state"),
 )
 
 staged = Table(
     "staged",
     metadata,
-    Column("stage", String(64), primary_key=True),
-    Column("key", String(120), primary_key=True),
-    Column("job", String(200), nullable=False),
-    Column("guid", String(36), nullable=False),
-    Column("action", String(20), nullable=False),
-    Column("digest", String(64), nullable=False),
+    *keys(stage=64, key=120),
+    *texts(job=200, guid=36, action=20, digest=64),
 )
 
 allowance = Table(
-    "allowance",
-    metadata,
-    Column("stage", String(64), primary_key=True),
-    Column("job", String(200), nullable=False),
-    Column("operator", String(200), nullable=False),
-    Column("until", String(40), nullable=False),
+    "allowance", metadata, *keys(stage=64), *texts(job=200, operator=200, until=40)
 )
 
 # Effects charged to each budget, summed over the budget's window.
@@ -138,9 +131,7 @@ spent = Table(
     "spent",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("job", String(200), nullable=False),
-    Column("guard", String(30), nullable=False),
-    Column("time", String(40), nullable=False),
+    *texts(job=200, guard=30, time=40),
     Column("effects", Integer, nullable=False),
     Index("spent_budget", "job", "guard", "time"),
 )
@@ -148,13 +139,8 @@ spent = Table(
 link = Table(
     "link",
     metadata,
-    Column("target", String(200), primary_key=True),
-    Column("guid", String(36), primary_key=True),
-    Column("type", String(20), nullable=False),
-    Column("resource", String(400), nullable=False),
-    Column("resource_type", String(60), nullable=False),
-    Column("origin", String(10), nullable=False),
-    Column("anchor", String(200), nullable=False),
+    *keys(target=200, guid=36),
+    *texts(type=20, resource=400, resource_type=60, origin=10, anchor=200),
     Column("written", JSON, nullable=False),
     Column("checked", Boolean, nullable=False),
     Index("link_resource", "target", "resource", unique=True),
@@ -165,9 +151,7 @@ link = Table(
 membership = Table(
     "membership",
     metadata,
-    Column("job", String(200), primary_key=True),
-    Column("group_guid", String(36), primary_key=True),
-    Column("member_guid", String(36), primary_key=True),
+    *keys(job=200, group_guid=36, member_guid=36),
     Column("generation", Integer, nullable=False),
     Column("wanted", Boolean, nullable=False),
     Index(
@@ -182,9 +166,7 @@ membership = Table(
 written_member = Table(
     "written_member",
     metadata,
-    Column("target", String(200), primary_key=True),
-    Column("group_guid", String(36), primary_key=True),
-    Column("member_guid", String(36), primary_key=True),
+    *keys(target=200, group_guid=36, member_guid=36),
     Index("written_member_of", "target", "member_guid"),
 )
 
@@ -192,59 +174,52 @@ written_member = Table(
 resource = Table(
     "resource",
     metadata,
-    Column("target", String(200), primary_key=True),
-    Column("resource_type", String(60), primary_key=True),
-    Column("resource", String(400), primary_key=True),
+    *keys(target=200, resource_type=60, resource=400),
     Column("body", JSON, nullable=False),
 )
 
 resource_key = Table(
     "resource_key",
     metadata,
-    Column("target", String(200), primary_key=True),
-    Column("resource_type", String(60), primary_key=True),
-    Column("path", String(200), primary_key=True),
-    Column("value", String(400), primary_key=True),
-    Column("resource", String(400), primary_key=True),
+    *keys(target=200, resource_type=60, path=200, value=400, resource=400),
 )
 
 registration = Table(
     "registration",
     metadata,
     Column("revision", Integer, primary_key=True),
-    Column("body", LargeBinary, nullable=False),
-    Column("operator", String(200), nullable=False),
-    Column("time", String(40), nullable=False),
+    body(),
+    *texts(operator=200, time=40),
 )
 
 agent = Table(
     "agent",
     metadata,
-    Column("id", String(32), primary_key=True),
+    *keys(id=32),
     Column("name", String(200), nullable=False, unique=True),
-    Column("body", LargeBinary, nullable=False),
+    body(),
 )
 
 enrolment = Table(
     "enrolment",
     metadata,
-    Column("agent", String(32), primary_key=True),
+    *keys(agent=32),
     Column("token_hash", String(64), nullable=False, unique=True),
-    Column("expires", String(40), nullable=False),
+    *texts(expires=40),
 )
 
 assertion = Table(
     "assertion",
     metadata,
-    Column("jti", String(64), primary_key=True),
+    *keys(jti=64),
     Column("expires", String(40), nullable=False, index=True),
 )
 
 operator = Table(
     "operator",
     metadata,
-    Column("name", String(200), primary_key=True),
-    Column("role", String(10), nullable=False),
+    *keys(name=200),
+    *texts(role=10),
     Column("token_hash", String(64), nullable=False, unique=True),
 )
 
@@ -252,47 +227,31 @@ audit = Table(
     "audit",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("time", String(40), nullable=False),
-    Column("operator", String(200), nullable=False),
-    Column("action", String(60), nullable=False),
+    *texts(time=40, operator=200, action=60),
     Column("detail", Text, nullable=False),
 )
 
 # Lasting occurrences that operators were notified of; see `model.ports.notices`.
 notice = Table(
-    "notice",
-    metadata,
-    Column("kind", String(20), primary_key=True),
-    Column("name", String(200), primary_key=True),
-    Column("detail", String(200), primary_key=True),
-    Column("sent", String(40), nullable=False),
+    "notice", metadata, *keys(kind=20, name=200, detail=200), *texts(sent=40)
 )
 
 cycle = Table(
     "cycle",
     metadata,
-    Column("id", String(32), primary_key=True),
-    Column("job", String(200), nullable=False),
-    Column("target", String(200), nullable=False),
-    Column("started", String(40), nullable=False),
-    Column("state", String(10), nullable=False),
-    Column("body", LargeBinary, nullable=False),
+    *keys(id=32),
+    *texts(job=200, target=200, started=40, state=10),
+    body(),
     Index("cycle_job", "job", "started"),
 )
 
 job_state = Table(
-    "job_state",
-    metadata,
-    Column("job", String(200), primary_key=True),
-    Column("body", LargeBinary, nullable=False),
+    "job_state", metadata, *keys(job=200), Column("body", LargeBinary, nullable=False)
 )
 
 # The targets that are down, with their next try.
 breaker = Table(
-    "breaker",
-    metadata,
-    Column("target", String(200), primary_key=True),
-    Column("body", LargeBinary, nullable=False),
+    "breaker", metadata, *keys(target=200), Column("body", LargeBinary, nullable=False)
 )
 
 # `name` is the entry's name, casefolded for lookups.
@@ -300,21 +259,12 @@ log = Table(
     "log",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("time", String(40), nullable=False),
-    Column("cycle", String(32), nullable=False),
-    Column("job", String(200), nullable=False),
-    Column("object", String(36), nullable=False),
-    Column("name", String(400), nullable=False),
-    Column("action", String(20), nullable=False),
-    Column("status", String(10), nullable=False),
-    Column("body", LargeBinary, nullable=False),
-    Index("log_time", "time", "id"),
-    Index("log_cycle", "cycle", "id"),
-    Index("log_job", "job", "id"),
-    Index("log_object", "object", "id"),
-    Index("log_name", "name", "id"),
-    Index("log_action", "action", "id"),
-    Index("log_status", "status", "id"),
+    *texts(time=40, cycle=32, job=200, object=36, name=400, action=20, status=10),
+    body(),
+    *(
+        Index(f"log_{name}", name, "id")
+        for name in ("time", "cycle", "job", "object", "name", "action", "status")
+    ),
 )
 
 tenant_resource = Table(
@@ -322,29 +272,24 @@ tenant_resource = Table(
     tenant_metadata,
     Column("sequence", Integer, primary_key=True, autoincrement=True),
     Column("id", String(36), nullable=False, unique=True),
-    Column("type", String(20), nullable=False),
+    *texts(type=20),
     Column("version", Integer, nullable=False),
-    Column("created", String(40), nullable=False),
-    Column("modified", String(40), nullable=False),
-    Column("body", LargeBinary, nullable=False),
+    *texts(created=40, modified=40),
+    body(),
     Index("tenant_resource_type", "type", "sequence"),
 )
 
 tenant_key = Table(
     "tenant_key",
     tenant_metadata,
-    Column("type", String(20), primary_key=True),
-    Column("path", String(100), primary_key=True),
-    Column("value", String(400), primary_key=True),
-    Column("id", String(36), primary_key=True),
+    *keys(type=20, path=100, value=400, id=36),
     Index("tenant_key_id", "id"),
 )
 
 tenant_member = Table(
     "tenant_member",
     tenant_metadata,
-    Column("group_id", String(36), primary_key=True),
-    Column("member_id", String(100), primary_key=True),
-    Column("body", LargeBinary, nullable=False),
+    *keys(group_id=36, member_id=100),
+    body(),
     Index("tenant_member_member", "member_id"),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -72,13 +72,13 @@ def parse_retry_after(value: str | None, now: datetime) -> float | None:
     return max(0.0, (until - now).total_seconds())
 
 
+@dataclass
 class Pace:
     """Limits the requests to a target; a requested wait delays all of them."""
 
-    def __init__(self, per_second: float | None, *, sleep: Sleep) -> None:
-        self._interval = 1 / per_second if per_second else 0.0
-        self._next = 0.0
-        self._sleep = sleep
+    per_second: float | None
+    sleep: Sleep
+    _next: float = 0.0
 
     def delay(self, seconds: float) -> None:
         """Delay all requests by at least this."""
@@ -87,24 +87,25 @@ class Pace:
     async def wait_turn(self) -> None:
         now = time.monotonic()
         slot = max(now, self._next)
-        self._next = slot + self._interval if self._interval else self._next
+        if self.per_second:
+            self._next = slot + 1 / self.per_second
         if slot > now:
-            await self._sleep(slot - now)
+            await self.sleep(slot - now)
 
 
+@dataclass
 class CircuitBreaker:
     """Ends a cycle whose target is down; the next cycle has its own breaker."""
 
-    def __init__(self, label: str) -> None:
-        self._label = label
-        self._failures = 0
-        self._last_reason = ""
+    label: str
+    _failures: int = 0
+    _last_reason: str = ""
 
     def check(self) -> None:
         """Raise TargetUnavailable if the service counts as down."""
         if self._failures >= FAILURE_THRESHOLD:
             raise TargetUnavailable(
-                f"{self._label} is down: {FAILURE_THRESHOLD} requests in a row failed"
+                f"{self.label} is down: {FAILURE_THRESHOLD} requests in a row failed"
                 f" (the last one: {self._last_reason}). Check that it is running, and"
                 " try again."
             )
@@ -113,7 +114,6 @@ class CircuitBreaker:
         self._failures = 0
 
     def record_failure(self, reason: str) -> None:
-
         self._failures += 1
         self._last_reason = reason
 
@@ -130,15 +130,13 @@ def _requested_wait(status: int, header: str | None) -> float | None:
 
 
 class TargetConnection:
-    """Sends requests to a target; `on_send` is called before each of them."""
+    """Sends requests to a target, and counts them."""
 
     def __init__(
         self,
         target: Target,
         base_url: str,
         credential: Credential,
-        *,
-        on_send: Callable[[], None],
         sleep: Sleep,
     ) -> None:
         profile = target.profile
@@ -147,9 +145,8 @@ class TargetConnection:
         self._base = base_url.rstrip("/")
         self._credential = credential
         self._tls = target_tls(credential)
-        self._on_send = on_send
-        self._sleep = sleep
-        self._pace = Pace(profile.requests_per_second, sleep=sleep)
+        self.requests = 0
+        self._pace = Pace(profile.requests_per_second, sleep)
         self._breaker = CircuitBreaker(self.label)
         self._concurrency = profile.concurrency
         self._slots = asyncio.Semaphore(profile.concurrency)
@@ -167,32 +164,24 @@ class TargetConnection:
             try:
                 answer, wait = await self._send_once(request)
             except Unanswered as error:
+                self._breaker.record_failure(error.reason)
                 attempt += 1
-                await self._handle_failure(request, error, attempt)
+                is_unsafe = request.method == "POST" and error.reached
+                if attempt >= MAX_ATTEMPTS or is_unsafe:
+                    raise
+                await self._pace.sleep(RETRY_BACKOFF.delay(attempt).total_seconds())
                 continue
             if wait is None:
                 self._breaker.record_success()
                 return answer
             waited += wait
-            self._delay_requests(wait, waited, answer.status)
-
-    async def _handle_failure(
-        self, request: Request, error: Unanswered, attempt: int
-    ) -> None:
-        """Wait before another attempt, or raise the error after the last one."""
-        self._breaker.record_failure(error.reason)
-        if attempt >= MAX_ATTEMPTS or (request.method == "POST" and error.reached):
-            raise error
-        await self._sleep(RETRY_BACKOFF.delay(attempt).total_seconds())
-
-    def _delay_requests(self, wait: float, waited: float, status: int) -> None:
-        if waited > MAX_WAIT:
-            raise TargetUnavailable(
-                f"{self.label} answered {status} and asks to wait for {wait:.0f} s."
-                f" The limit is {MAX_WAIT:.0f} s in total. Lower `requestsPerSecond`"
-                " in its profile, or try again later."
-            )
-        self._pace.delay(wait)
+            if waited > MAX_WAIT:
+                raise TargetUnavailable(
+                    f"{self.label} answered {answer.status} and asks to wait for"
+                    f" {wait:.0f} s. The limit is {MAX_WAIT:.0f} s in total. Lower"
+                    " `requestsPerSecond` in its profile, or try again later."
+                )
+            self._pace.delay(wait)
 
     async def _send_once(self, request: Request) -> tuple[Answer, float | None]:
         """Send once; return the answer, and the seconds to wait before a retry."""
@@ -212,9 +201,8 @@ class TargetConnection:
     ) -> tuple[Answer, float | None]:
         headers = await authorization_headers(self._credential)
         response, body = await self._send_http(request, headers)
-        if response.status in _UNAUTHORIZED and forget_refused_token(
-            self._credential, headers
-        ):
+        is_refused = response.status in _UNAUTHORIZED
+        if is_refused and forget_refused_token(self._credential, headers):
             headers = await authorization_headers(self._credential)
             response, body = await self._send_http(request, headers)
         status = response.status
@@ -231,7 +219,7 @@ class TargetConnection:
     async def _send_http(
         self, request: Request, headers: dict[str, str]
     ) -> tuple[aiohttp.ClientResponse, bytes]:
-        self._on_send()
+        self.requests += 1
         data = None if request.body is None else msgspec.json.encode(request.body)
         async with self._get_session().request(
             request.method,

@@ -13,9 +13,9 @@ import os
 import re
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import quote
@@ -43,6 +43,10 @@ EXPIRY_MARGIN_SHARE = 0.1
 """The largest share of a short life that the margin may take."""
 
 
+def _basic_header(pair: str) -> str:
+    return f"Basic {base64.b64encode(pair.encode()).decode()}"
+
+
 @dataclass(frozen=True)
 class ClientCredentials:
     token_url: str
@@ -51,15 +55,8 @@ class ClientCredentials:
     scope: str | None = None
 
     def is_same_as(self, other: ClientCredentials) -> bool:
-        return self._reveal_all() == other._reveal_all()
-
-    def _reveal_all(self) -> tuple[str | None, ...]:
-        secret = self.client_secret.reveal()
-        return self.token_url, self.client_id, secret, self.scope
-
-    def request_form(self) -> dict[str, str]:
-        scope = {"scope": self.scope} if self.scope else {}
-        return {"grant_type": "client_credentials", **scope}
+        same_secret = self.client_secret.reveal() == other.client_secret.reveal()
+        return same_secret and replace(other, client_secret=self.client_secret) == self
 
     def authorization_header(self) -> str:
         """Return HTTP Basic of the form-encoded id and secret (RFC 6749, 2.3.1).
@@ -67,8 +64,7 @@ class ClientCredentials:
         A space becomes %20 instead of +, which not every server understands.
         """
         parts = (self.client_id, self.client_secret.reveal())
-        pair = ":".join(quote(each, safe="") for each in parts)
-        return f"Basic {base64.b64encode(pair.encode()).decode()}"
+        return _basic_header(":".join(quote(each, safe="") for each in parts))
 
 
 class IssuedToken(msgspec.Struct):
@@ -102,12 +98,38 @@ def _translate_token_errors(url: str) -> Iterator[None]:
         raise _make_no_token_error(url, reason) from error
 
 
-class TokenEndpoint:
-    """Requests tokens; `target` is the name of the document in messages."""
+@dataclass(eq=False)
+class TokenCache:
+    """Keeps one token until shortly before it expires.
 
-    def __init__(self, target: str, credentials: ClientCredentials) -> None:
-        self._credentials = credentials
-        self._setting = f'`auth.oauth2` of Target "{target}"'
+    `target` is the name of the document in messages.
+    """
+
+    target: str
+    credentials: ClientCredentials
+    monotonic: Monotonic = time.monotonic
+    _request_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _token: Secret | None = None
+    _valid_until: float = -math.inf
+
+    async def get_token(self) -> Secret:
+        """Return a valid token, requested only if needed.
+
+        Raises the errors of `request_token`.
+        """
+        async with self._request_lock:
+            if self._token is None or self.monotonic() >= self._valid_until:
+                issued = await self.request_token()
+                life = math.inf if issued.expires_in is None else issued.expires_in
+                margin = min(EXPIRY_MARGIN, life * EXPIRY_MARGIN_SHARE)
+                self._valid_until = self.monotonic() + life - margin
+                self._token = Secret(issued.access_token)
+            return self._token
+
+    def forget(self, headers: Mapping[str, str]) -> None:
+        """Drop the token in these headers, unless it was replaced already."""
+        if self._token is not None and _bearer_header(self._token) == headers:
+            self._token = None
 
     async def request_token(self) -> IssuedToken:
         """Request a token once.
@@ -115,7 +137,7 @@ class TokenEndpoint:
         Raises Unanswered if the server does not answer, Misconfigured if it refuses,
         and Rejected if it is not a token endpoint.
         """
-        url = self._credentials.token_url
+        url = self.credentials.token_url
         with _translate_token_errors(url):
             status, body = await self._post(url)
         if status in _BUSY:
@@ -126,14 +148,15 @@ class TokenEndpoint:
 
     async def _post(self, url: str) -> tuple[int, bytes]:
         timeout = aiohttp.ClientTimeout(total=TOKEN_TIMEOUT)
+        scope = {"scope": self.credentials.scope} if self.credentials.scope else {}
         async with (
             aiohttp.ClientSession(timeout=timeout) as session,
             session.post(
                 url,
-                data=self._credentials.request_form(),
+                data={"grant_type": "client_credentials", **scope},
                 headers={
                     "Accept": "application/json",
-                    "Authorization": self._credentials.authorization_header(),
+                    "Authorization": self.credentials.authorization_header(),
                 },
                 # Credentials are never sent to another address.
                 allow_redirects=False,
@@ -150,9 +173,9 @@ class TokenEndpoint:
         if bearer and _TOKEN.fullmatch(issued.access_token):
             return issued
         raise Rejected(
-            f"{self._credentials.token_url} answered without a bearer token. Check"
-            f" that `tokenUrl` in {self._setting} is the token endpoint of an OAuth"
-            " 2.0 server."
+            f"{self.credentials.token_url} answered without a bearer token. Check"
+            f' that `tokenUrl` in `auth.oauth2` of Target "{self.target}" is the token'
+            " endpoint of an OAuth 2.0 server."
         )
 
     def _make_refused_error(self, status: int, body: bytes) -> Misconfigured:
@@ -161,52 +184,10 @@ class TokenEndpoint:
         is_keyword = isinstance(error, str) and _ERROR.fullmatch(error)
         reason = f"{status} {error}" if is_keyword else str(status)
         return Misconfigured(
-            f"{self._credentials.token_url} refused a token to the client"
-            f' "{self._credentials.client_id}" ({reason}). Check {self._setting}.'
+            f"{self.credentials.token_url} refused a token to the client"
+            f' "{self.credentials.client_id}" ({reason}). Check `auth.oauth2` of Target'
+            f' "{self.target}".'
         )
-
-
-class TokenCache:
-    """Keeps one token until shortly before it expires.
-
-    `target` is the name of the document in messages.
-    """
-
-    def __init__(
-        self,
-        target: str,
-        credentials: ClientCredentials,
-        *,
-        monotonic: Monotonic = time.monotonic,
-    ) -> None:
-        self.credentials = credentials
-        self._endpoint = TokenEndpoint(target, credentials)
-        self._monotonic = monotonic
-        self._request_lock = asyncio.Lock()
-        self._token: Secret | None = None
-        self._valid_until = -math.inf
-
-    async def get_token(self) -> Secret:
-        """Return a valid token, requested only if needed.
-
-        Raises the errors of `TokenEndpoint.request_token`.
-        """
-        async with self._request_lock:
-            if self._token is None or self._monotonic() >= self._valid_until:
-                self._token = self._store(await self._endpoint.request_token())
-            return self._token
-
-    def forget(self, is_refused: Callable[[Secret], bool]) -> None:
-        """Drop a refused token, unless another request has replaced it already."""
-        if self._token is not None and is_refused(self._token):
-            self._token = None
-
-    def _store(self, issued: IssuedToken) -> Secret:
-        life = math.inf if issued.expires_in is None else issued.expires_in
-        self._valid_until = (
-            self._monotonic() + life - min(EXPIRY_MARGIN, life * EXPIRY_MARGIN_SHARE)
-        )
-        return Secret(issued.access_token)
 
 
 @dataclass(frozen=True)
@@ -269,8 +250,8 @@ async def authorization_headers(credential: Credential) -> dict[str, str]:
         case Secret():
             return _bearer_header(credential)
         case BasicCredential(username, password):
-            pair = f"{username}:{password.reveal()}".encode()
-            return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
+            pair = f"{username}:{password.reveal()}"
+            return {"Authorization": _basic_header(pair)}
         case TokenCache():
             return _bearer_header(await credential.get_token())
         case ClientCertificate() | None:
@@ -283,7 +264,7 @@ def forget_refused_token(
     """Forget the token in these headers; return whether a new one can be requested."""
     if not isinstance(credential, TokenCache):
         return False
-    credential.forget(lambda token: _bearer_header(token) == refused_headers)
+    credential.forget(refused_headers)
     return True
 
 

@@ -65,11 +65,6 @@ def _page_resources(page: JsonObject, label: str) -> list[JsonObject]:
     return resources
 
 
-def _total_results(page: JsonObject) -> int | None:
-    total = page.get("totalResults")
-    return total if isinstance(total, int) else None
-
-
 @dataclass
 class _ListReader:
     """The progress of reading a list; `last_ids` are those of its latest page."""
@@ -135,7 +130,8 @@ async def read_all_resources(
     reader = _ListReader(label, size)
     while True:
         page = await fetch(reader.start)
-        if reader.step_back_if_shrunk(_total_results(page)):
+        total = page.get("totalResults")
+        if reader.step_back_if_shrunk(total if isinstance(total, int) else None):
             continue
         new = reader.take_new(_page_resources(page, label))
         for each in new:

@@ -14,7 +14,6 @@ from typing import Any
 from urllib.parse import quote
 
 from cloudforest.adapters.target.answers import (
-    Answer,
     Request,
     Unanswered,
     make_not_scim_error,
@@ -55,94 +54,6 @@ VALUES_PER_FILTER = 20
 """Values in one filter: some servers refuse long URLs."""
 
 
-class ScimService:
-    """Sends requests to the target's endpoints; `label` names the target in messages.
-
-    Known resource types have standard endpoints; others are discovered.
-    """
-
-    def __init__(self, connection: TargetConnection, *, page_size: int) -> None:
-        self.label = connection.label
-        self.connection = connection
-        self._page_size = page_size
-        self._endpoints = {"User": "/Users", "Group": "/Groups"}
-
-    async def send_for_object(self, request: Request) -> dict[str, Any]:
-        """Send a request about one object; no answer is the outcome of that object."""
-        try:
-            answer = await self.connection.send(request)
-        except Unanswered as error:
-            if not error.reached:
-                raise self.make_unavailable_error(error) from error
-            raise Refusal(
-                error.status, f"{self.label} {error.reason} to a {request.method}."
-            ) from error
-        return require_success(answer, self.label, request.method)
-
-    async def _send_for_service(self, request: Request) -> Answer:
-        """Send a request about the service; no answer means that it is down."""
-        try:
-            answer = await self.connection.send(request)
-        except Unanswered as error:
-            raise self.make_unavailable_error(error) from error
-        require_accepted_credential(
-            answer, self.label, self.connection.name, refused_statuses=_REFUSED_STATUSES
-        )
-        return answer
-
-    async def read_page(self, path: str, query: Mapping[str, str]) -> dict[str, Any]:
-        """Read a ListResponse; a refused filter is the outcome of its object."""
-        answer = await self._send_for_service(Request("GET", path, query))
-        is_about_object = "filter" in query and answer.status not in _NO_ENDPOINT
-        require = require_success if is_about_object else require_service_success
-        return require_list(require(answer, self.label, f"GET {path}"), self.label)
-
-    def make_unavailable_error(self, error: Unanswered) -> TargetUnavailable:
-        return TargetUnavailable(
-            f"{self.label} {error.reason}. Check that it is running, and try again."
-        )
-
-    async def read_resources(
-        self, resource_type: str, query: Mapping[str, str]
-    ) -> AsyncIterator[dict[str, Any]]:
-        """Yield the resources of a list, page by page."""
-        path = await self.resource_path(resource_type)
-
-        async def fetch(start: int) -> dict[str, Any]:
-            window = {"startIndex": str(start), "count": str(self._page_size)}
-            return await self.read_page(path, {**query, **window})
-
-        async for each in read_all_resources(fetch, self.label, size=self._page_size):
-            yield each
-
-    async def resource_path(
-        self, resource_type: str, resource: str | None = None
-    ) -> str:
-        if resource_type not in self._endpoints:
-            await self._discover_endpoint(resource_type)
-        endpoint = self._endpoints[resource_type]
-        return (
-            endpoint if resource is None else f"{endpoint}/{quote(resource, safe='')}"
-        )
-
-    async def _discover_endpoint(self, resource_type: str) -> None:
-        """Read the endpoints of types that RFC 7643 does not define."""
-        page = await self.read_page("/ResourceTypes", {})
-        for each in page.get("Resources") or []:
-            if not isinstance(each, dict):
-                raise make_not_scim_error(
-                    self.label,
-                    "GET /ResourceTypes with something that is not a resource type",
-                )
-            name, endpoint = str(each.get("name")), str(each.get("endpoint"))
-            self._endpoints.setdefault(name, "/" + endpoint.strip("/"))
-        if resource_type not in self._endpoints:
-            raise Rejected(
-                f'{self.label} does not have the resource type "{resource_type}".'
-                " Remove the mapping to it from the job."
-            )
-
-
 def read_member_ids(document: Mapping[str, Any], label: str) -> frozenset[str]:
     """Return the ids of a group's members; raise Rejected if it is not a group."""
     members = document.get("members") or []
@@ -171,6 +82,10 @@ def member_patches(
         yield [_remove_operation(each) for each in remove[start : start + size]]
 
 
+def _to_resource(document: Mapping[str, Any], paths: Sequence[str]) -> TargetResource:
+    return TargetResource(id=document["id"], values=extract_values(document, paths))
+
+
 class ScimTarget:
     """See `model.ports.target.Target`; `base_url` is set for an embedded target too."""
 
@@ -182,37 +97,30 @@ class ScimTarget:
         *,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        profile = target.profile
-        self._members_per_request = profile.max_members_per_request
-        self.requests = 0
-        self._connection = TargetConnection(
-            target,
-            base_url,
-            credential,
-            on_send=self._count_request,
-            sleep=sleep,
-        )
-        self._service = ScimService(self._connection, page_size=profile.page_size)
+        self._profile = target.profile
+        self._connection = TargetConnection(target, base_url, credential, sleep)
+        self._label = self._connection.label
+        # The types of RFC 7643; others are discovered.
+        self._endpoints = {"User": "/Users", "Group": "/Groups"}
 
-    def _count_request(self) -> None:
-        self.requests += 1
+    @property
+    def requests(self) -> int:
+        return self._connection.requests
 
     async def list_resources(
         self, resource_type: str, paths: Sequence[str]
     ) -> AsyncIterator[TargetResource]:
         query = {"excludedAttributes": "members"} if resource_type == "Group" else {}
-        async for each in self._service.read_resources(resource_type, query):
-            yield TargetResource(id=each["id"], values=extract_values(each, paths))
+        async for each in self._read_resources(resource_type, query):
+            yield _to_resource(each, paths)
 
     async def find(
         self, resource_type: str, path: str, value: MatchValue, paths: Sequence[str]
     ) -> tuple[TargetResource, ...]:
         query = {"filter": equality_filter(path, value)}
         matches = {
-            each["id"]: TargetResource(
-                id=each["id"], values=extract_values(each, paths)
-            )
-            async for each in self._service.read_resources(resource_type, query)
+            each["id"]: _to_resource(each, paths)
+            async for each in self._read_resources(resource_type, query)
             if has_value(each, path, value)
         }
         return tuple(matches.values())
@@ -223,30 +131,29 @@ class ScimTarget:
         taken: set[str] = set()
         for start in range(0, len(values), VALUES_PER_FILTER):
             batch = values[start : start + VALUES_PER_FILTER]
-            query = {
-                "filter": " or ".join(equality_filter(path, each) for each in batch)
-            }
-            async for resource in self._service.read_resources(resource_type, query):
+            filters = (equality_filter(path, each) for each in batch)
+            query = {"filter": " or ".join(filters)}
+            async for resource in self._read_resources(resource_type, query):
                 taken |= {each for each in batch if has_value(resource, path, each)}
         return frozenset(taken)
 
     async def list_member_ids(
         self, resource_type: str, resource: str
     ) -> frozenset[str]:
-        path = await self._service.resource_path(resource_type, resource)
-        document = await self._service.send_for_object(
+        path = await self._resource_path(resource_type, resource)
+        document = await self._send_for_object(
             Request("GET", path, {"attributes": "members"})
         )
-        return read_member_ids(document, self._service.label)
+        return read_member_ids(document, self._label)
 
     async def create(self, resource_type: str, values: FlatResource) -> str:
-        path = await self._service.resource_path(resource_type)
+        path = await self._resource_path(resource_type)
         request = Request("POST", path, body=assemble_resource(resource_type, values))
         try:
             answer = await self._connection.send(request)
         except Unanswered as error:
             return await self._find_created(resource_type, values, error)
-        created = require_success(answer, self._service.label, f"POST {path}").get("id")
+        created = require_success(answer, self._label, f"POST {path}").get("id")
         if isinstance(created, str) and created:
             return created
         lost = Unanswered("answered without an id", reached=True, status=answer.status)
@@ -267,13 +174,15 @@ class ScimTarget:
         add: Sequence[str],
         remove: Sequence[str],
     ) -> None:
-        patches = member_patches(add=add, remove=remove, size=self._members_per_request)
+        patches = member_patches(
+            add=add, remove=remove, size=self._profile.max_members_per_request
+        )
         for operations in patches:
             await self._patch(resource_type, resource, operations)
 
     async def delete(self, resource_type: str, resource: str) -> None:
-        path = await self._service.resource_path(resource_type, resource)
-        await self._service.send_for_object(Request("DELETE", path))
+        path = await self._resource_path(resource_type, resource)
+        await self._send_for_object(Request("DELETE", path))
 
     async def close(self) -> None:
         await self._connection.close()
@@ -281,9 +190,9 @@ class ScimTarget:
     async def _patch(
         self, resource_type: str, resource: str, operations: list[dict[str, Any]]
     ) -> None:
-        path = await self._service.resource_path(resource_type, resource)
+        path = await self._resource_path(resource_type, resource)
         body = {"schemas": [PATCH_OP_SCHEMA], "Operations": operations}
-        await self._service.send_for_object(Request("PATCH", path, body=body))
+        await self._send_for_object(Request("PATCH", path, body=body))
 
     async def _find_created(
         self, resource_type: str, values: FlatResource, error: Unanswered
@@ -294,7 +203,7 @@ class ScimTarget:
         service enforces unique names. The next cycle matches before it creates.
         """
         if not error.reached:
-            raise self._service.make_unavailable_error(error) from error
+            raise self._make_unavailable_error(error) from error
         anchor = values.get(EXTERNAL_ID)
         matches: tuple[TargetResource, ...] = ()
         if isinstance(anchor, str):
@@ -305,6 +214,82 @@ class ScimTarget:
             return matches[0].id
         raise Refusal(
             error.status,
-            f"{self._service.label} {error.reason} to a POST, and {len(matches)}"
+            f"{self._label} {error.reason} to a POST, and {len(matches)}"
             " resources match the new one.",
         ) from error
+
+    async def _send_for_object(self, request: Request) -> dict[str, Any]:
+        """Send a request about one object; no answer is the outcome of that object."""
+        try:
+            answer = await self._connection.send(request)
+        except Unanswered as error:
+            if not error.reached:
+                raise self._make_unavailable_error(error) from error
+            raise Refusal(
+                error.status, f"{self._label} {error.reason} to a {request.method}."
+            ) from error
+        return require_success(answer, self._label, request.method)
+
+    async def _read_page(self, path: str, query: Mapping[str, str]) -> dict[str, Any]:
+        """Read a ListResponse; a refused filter is the outcome of its object.
+
+        No answer means that the service is down.
+        """
+        try:
+            answer = await self._connection.send(Request("GET", path, query))
+        except Unanswered as error:
+            raise self._make_unavailable_error(error) from error
+        require_accepted_credential(
+            answer,
+            self._label,
+            self._connection.name,
+            refused_statuses=_REFUSED_STATUSES,
+        )
+        is_about_object = "filter" in query and answer.status not in _NO_ENDPOINT
+        require = require_success if is_about_object else require_service_success
+        return require_list(require(answer, self._label, f"GET {path}"), self._label)
+
+    def _make_unavailable_error(self, error: Unanswered) -> TargetUnavailable:
+        return TargetUnavailable(
+            f"{self._label} {error.reason}. Check that it is running, and try again."
+        )
+
+    async def _read_resources(
+        self, resource_type: str, query: Mapping[str, str]
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Yield the resources of a list, page by page."""
+        path = await self._resource_path(resource_type)
+
+        async def fetch(start: int) -> dict[str, Any]:
+            window = {"startIndex": str(start), "count": str(self._profile.page_size)}
+            return await self._read_page(path, {**query, **window})
+
+        async for each in read_all_resources(
+            fetch, self._label, size=self._profile.page_size
+        ):
+            yield each
+
+    async def _resource_path(
+        self, resource_type: str, resource: str | None = None
+    ) -> str:
+        if resource_type not in self._endpoints:
+            await self._discover_endpoint(resource_type)
+        endpoint = self._endpoints[resource_type]
+        return f"{endpoint}/{quote(resource, safe='')}" if resource else endpoint
+
+    async def _discover_endpoint(self, resource_type: str) -> None:
+        """Read the endpoints of types that RFC 7643 does not define."""
+        page = await self._read_page("/ResourceTypes", {})
+        for each in page.get("Resources") or []:
+            if not isinstance(each, dict):
+                raise make_not_scim_error(
+                    self._label,
+                    "GET /ResourceTypes with something that is not a resource type",
+                )
+            name, endpoint = str(each.get("name")), str(each.get("endpoint"))
+            self._endpoints.setdefault(name, "/" + endpoint.strip("/"))
+        if resource_type not in self._endpoints:
+            raise Rejected(
+                f'{self._label} does not have the resource type "{resource_type}".'
+                " Remove the mapping to it from the job."
+            )

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from urllib.parse import SplitResult, urlsplit
 
-from cloudforest.base.diagnostics import DocumentPath, Severity
-from cloudforest.compiler.document import Document, DocumentDiagnostic
+from cloudforest.compiler.document import Mistakes
 from cloudforest.compiler.tree import DocumentTree
 
-_URL_PATHS: dict[str, tuple[DocumentPath, ...]] = {
+_TOKEN_URL = ("auth", "oauth2", "tokenUrl")
+_URL_PATHS: dict[str, tuple[tuple[str, ...], ...]] = {
     "Tenant": (("service", "url"),),
-    "Target": (("scim",), ("auth", "oauth2", "tokenUrl")),
+    "Target": (("scim",), _TOKEN_URL),
 }
 LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
 """Traffic to them does not leave this machine."""
@@ -27,23 +26,16 @@ def split_url(url: str) -> SplitResult | None:
     return parts if is_possible else None
 
 
-def _get_text_at(document: Document, path: DocumentPath) -> str | None:
-    node: object = document.content
-    for key in path:
-        node = node.get(key) if isinstance(node, dict) else None
-    return node if isinstance(node, str) else None
-
-
-def check_urls(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_urls(tree: DocumentTree) -> Mistakes:
     for kind, paths in _URL_PATHS.items():
         for document in tree.documents_of(kind):
             for path in paths:
-                written = _get_text_at(document, path)
-                if written is not None and split_url(written) is None:
+                written = document.get(*path)
+                if isinstance(written, str) and split_url(written) is None:
                     message = (
                         f'"{written}" is not a valid URL. Correct its host or port.'
                     )
-                    yield DocumentDiagnostic("wrong-format", message, document, path)
+                    yield document.error("wrong-format", message, *path)
 
 
 def _is_plain_http(written: str) -> bool:
@@ -53,89 +45,69 @@ def _is_plain_http(written: str) -> bool:
     )
 
 
-def _check_service(target: Document) -> Iterator[DocumentDiagnostic]:
-    written, auth = target.content["scim"], target.content.get("auth", {})
-    if _is_plain_http(written):
-        message = (
-            f'The target "{written}" is not encrypted, so anybody on the network can '
-            "read the credentials and the personal data. Write `https://`."
-        )
-        yield DocumentDiagnostic("plain-http", message, target, ("scim",))
-    elif "mtls" in auth and not written.startswith("https:"):
-        message = (
-            f'The target "{written}" does not use TLS, so the client certificate is '
-            "never sent. Write `https://`, or use another `auth`."
-        )
-        yield DocumentDiagnostic("plain-http", message, target, ("scim",))
-
-
-def _check_token_endpoint(target: Document) -> Iterator[DocumentDiagnostic]:
-    written = target.content.get("auth", {}).get("oauth2", {}).get("tokenUrl", "")
-    if _is_plain_http(written):
-        message = (
-            f'The token endpoint "{written}" is not encrypted, so anybody on the '
-            "network can read the client secret and the tokens. Write `https://`."
-        )
-        yield DocumentDiagnostic(
-            "plain-http", message, target, ("auth", "oauth2", "tokenUrl")
-        )
-
-
-def check_credential_encryption(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_credential_encryption(tree: DocumentTree) -> Mistakes:
     for target in tree.documents_of("Target"):
-        yield from _check_service(target)
-        yield from _check_token_endpoint(target)
+        written = target.content["scim"]
+        if _is_plain_http(written):
+            message = (
+                f'The target "{written}" is not encrypted, so anybody on the network '
+                "can read the credentials and the personal data. Write `https://`."
+            )
+            yield target.error("plain-http", message, "scim")
+        elif target.get("auth", "mtls") and not written.startswith("https:"):
+            message = (
+                f'The target "{written}" does not use TLS, so the client certificate '
+                "is never sent. Write `https://`, or use another `auth`."
+            )
+            yield target.error("plain-http", message, "scim")
+        token_url = target.get(*_TOKEN_URL)
+        if token_url is not None and _is_plain_http(token_url):
+            message = (
+                f'The token endpoint "{token_url}" is not encrypted, so anybody on the '
+                "network can read the client secret and the tokens. Write `https://`."
+            )
+            yield target.error("plain-http", message, *_TOKEN_URL)
 
 
-def check_mail_encryption(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_mail_encryption(tree: DocumentTree) -> Mistakes:
     """Warn of plain SMTP across the network; refuse to send a password without TLS."""
     for tenant in tree.documents_of("Tenant"):
-        mail = tenant.content.get("mail", {})
-        if mail.get("tls") != "off":
+        if tenant.get("mail", "tls") != "off":
             continue
-        path = ("mail", "tls")
-        if "auth" in mail:
+        server = tenant.content["mail"]["server"]
+        if tenant.get("mail", "auth") is not None:
             message = (
                 "The password of the mail server would be sent without TLS. Write "
                 "`tls: starttls` or `tls: implicit`, or remove `auth`."
             )
-            yield DocumentDiagnostic("mail-password-in-clear", message, tenant, path)
-        elif mail["server"].lower() not in LOOPBACK_HOSTS:
+            yield tenant.error("mail-password-in-clear", message, "mail", "tls")
+        elif server.lower() not in LOOPBACK_HOSTS:
             message = (
-                f'Mail to "{mail["server"]}" is sent without TLS, so anybody on the '
-                "network can read and change it. Write `tls: starttls`."
+                f'Mail to "{server}" is sent without TLS, so anybody on the network '
+                "can read and change it. Write `tls: starttls`."
             )
-            yield DocumentDiagnostic(
-                "plain-mail", message, tenant, path, Severity.WARNING
-            )
+            yield tenant.warning("plain-mail", message, "mail", "tls")
 
 
-def _make_notify_without_mail(document: Document) -> DocumentDiagnostic:
-    message = (
-        "The tree has addresses but no mail server, so nobody is notified. Write "
-        "`mail:` in the Tenant."
-    )
-    path = ("notify",)
-    return DocumentDiagnostic(
-        "notify-without-mail", message, document, path, Severity.WARNING
-    )
-
-
-def check_notify_addresses(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_notify_addresses(tree: DocumentTree) -> Mistakes:
     """Report addresses without a mail server, and a mail server without addresses."""
+    tenants = tree.documents_of("Tenant")
     notified = [
         each
-        for each in (*tree.documents_of("Tenant"), *tree.documents_of("Job"))
+        for each in (*tenants, *tree.documents_of("Job"))
         if "notify" in each.content
     ]
-    for tenant in tree.documents_of("Tenant"):
+    for tenant in tenants:
         if "mail" not in tenant.content:
-            yield from (_make_notify_without_mail(each) for each in notified)
+            message = (
+                "The tree has addresses but no mail server, so nobody is notified. "
+                "Write `mail:` in the Tenant."
+            )
+            for each in notified:
+                yield each.warning("notify-without-mail", message, "notify")
         elif not notified and tree.is_well_formed:
             message = (
                 "The tree has a mail server but no address, so nobody is notified. "
                 "Write `notify:` in the Tenant."
             )
-            yield DocumentDiagnostic(
-                "mail-without-notify", message, tenant, ("mail",), Severity.WARNING
-            )
+            yield tenant.warning("mail-without-notify", message, "mail")

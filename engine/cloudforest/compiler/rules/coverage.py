@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
-from cloudforest.base.diagnostics import Severity
-from cloudforest.compiler.document import Document, DocumentDiagnostic
+from cloudforest.compiler.document import Mistakes
 from cloudforest.compiler.rules.names import find_unresolved_kinds
 from cloudforest.compiler.tree import DocumentTree
 from cloudforest.program.scoping.dn import find_domain_name
 
 
-def _find_needed_domains(tree: DocumentTree, job: Document) -> Iterator[str]:
-    """Yield the job's domain, and those where members of its groups may be."""
-    home, name = job.content["domain"].lower(), job.content["scope"]
-    yield home
-    scope = next(
-        (each.content for each in tree.documents_of("Scope") if each.name == name), {}
-    )
-    yield from filter(None, map(find_domain_name, scope.get("groups", [])))
-    for agent in tree.documents_of("Agent") if scope.get("nestedGroups") else ():
-        domains = {each.lower() for each in agent.content["domains"]}
-        if home in domains:
-            yield from domains
+def _find_needed_domains(tree: DocumentTree, agents: list[set[str]]) -> Iterator[str]:
+    """Yield the domain of each job, and those where members of its groups may be."""
+    scopes = {each.name: each.content for each in tree.documents_of("Scope")}
+    for job in tree.documents_of("Job"):
+        home, scope = (
+            job.content["domain"].lower(),
+            scopes.get(job.content["scope"], {}),
+        )
+        yield home
+        yield from filter(None, map(find_domain_name, scope.get("groups", [])))
+        for domains in agents if scope.get("nestedGroups") else ():
+            yield from domains if home in domains else ()
 
 
-def check_domain_coverage(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_domain_coverage(tree: DocumentTree) -> Mistakes:
     """Report domains that no agent reads or no job uses.
 
     Report none while a job or agent names an unknown domain: it may mean this one.
@@ -34,16 +34,11 @@ def check_domain_coverage(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
         return
     unresolved = find_unresolved_kinds(tree)
     may_need = {("Job", "domain"), ("Job", "Scope")} & unresolved
-    read = {
-        each.lower()
+    agents = [
+        {each.lower() for each in agent.content["domains"]}
         for agent in tree.documents_of("Agent")
-        for each in agent.content["domains"]
-    }
-    needed = {
-        each
-        for job in tree.documents_of("Job")
-        for each in _find_needed_domains(tree, job)
-    }
+    ]
+    read, needed = set(chain(*agents)), set(_find_needed_domains(tree, agents))
     for forest in tree.documents_of("Forest"):
         for index, domain in enumerate(forest.content["domains"]):
             name, path = domain["name"].lower(), ("domains", index, "name")
@@ -52,17 +47,15 @@ def check_domain_coverage(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
                     f'No agent reads the domain "{name}". Add it to the `domains` of '
                     "an Agent."
                 )
-                yield DocumentDiagnostic("domain-without-agent", message, forest, path)
+                yield forest.error("domain-without-agent", message, *path)
             if name not in needed and not may_need:
                 message = (
                     f'No job uses the domain "{name}". Add a Job, or remove the domain.'
                 )
-                yield DocumentDiagnostic(
-                    "domain-without-job", message, forest, path, Severity.WARNING
-                )
+                yield forest.warning("domain-without-job", message, *path)
 
 
-def check_types_mapped_once(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_types_mapped_once(tree: DocumentTree) -> Mistakes:
     for job in tree.documents_of("Job"):
         seen: dict[str, str] = {}
         for index, name, content in tree.list_job_mappings(job):
@@ -73,14 +66,12 @@ def check_types_mapped_once(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
                     "objects. A job takes one mapping per object type: remove one, or "
                     "make two jobs."
                 )
-                yield DocumentDiagnostic(
-                    "overlapping-mappings", message, job, ("mappings", index)
-                )
+                yield job.error("overlapping-mappings", message, "mappings", index)
             elif source is not None:
                 seen[source] = name
 
 
-def check_matching_attributes(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_matching_attributes(tree: DocumentTree) -> Mistakes:
     """Report mappings that cannot match, and so adopt, existing resources."""
     for each in tree.documents_of("Mapping"):
         content = tree.merge_inherited(each)
@@ -93,10 +84,10 @@ def check_matching_attributes(tree: DocumentTree) -> Iterator[DocumentDiagnostic
                 "duplicate existing resources. Write `matchingPriority: 1` on an "
                 "attribute that is unique in the target."
             )
-            yield DocumentDiagnostic("no-matching-attribute", message, each, ("name",))
+            yield each.error("no-matching-attribute", message, "name")
 
 
-def check_unused_documents(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_unused_documents(tree: DocumentTree) -> Mistakes:
     if not tree.is_well_formed:
         return
     jobs = tree.documents_of("Job")
@@ -114,6 +105,4 @@ def check_unused_documents(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
                     f'No job uses the {kind.lower()} "{each.name}". Name it in a Job, '
                     "or remove it."
                 )
-                yield DocumentDiagnostic(
-                    id_, message, each, ("name",), Severity.WARNING
-                )
+                yield each.warning(id_, message, "name")

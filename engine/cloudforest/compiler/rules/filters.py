@@ -8,21 +8,23 @@ any of the values may match.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
 
-from cloudforest.base.diagnostics import Severity
-from cloudforest.compiler.document import DocumentDiagnostic
+from msgspec import structs
+
+from cloudforest.compiler.document import Document, Mistakes
 from cloudforest.compiler.tree import DocumentTree
+from cloudforest.compiler.wording import restore_spelling
 from cloudforest.model.program import And, Compare, Filter, Not, Or, Present, ValuePath
 from cloudforest.program.ad_schema import SINGLE_VALUED
 from cloudforest.program.faults import SyntaxFault
-from cloudforest.program.scoping.filter_mistakes import (
-    FilterMistake,
+from cloudforest.program.scoping.filter_syntax import (
     find_filter_mistakes,
+    parse_filter,
 )
-from cloudforest.program.scoping.filter_syntax import parse_filter
 from cloudforest.program.scoping.predicates import Attributes, compile_filter
 from cloudforest.program.scoping.scope import EXCLUDED_CLASSES
 
@@ -52,33 +54,17 @@ class SignedComparison:
 
     comparison: Compare | Present
     holds: bool
+    operator: str = "pr"
+    value: str = ""
 
     def holds_for(self, attributes: Attributes) -> bool:
         return compile_filter(self.comparison)(attributes) is self.holds
 
     @property
-    def value(self) -> str:
-        return (
-            "" if isinstance(self.comparison, Present) else str(self.comparison.value)
-        )
-
-    @property
-    def is_excluded_class(self) -> bool:
-        return self.operator == "eq" and self.value.lower() in EXCLUDED_CLASSES
-
-    @property
     def verb_phrase(self) -> str:
         """The comparison as a verb, such as `not start with "A"`."""
-        return (
-            f"{'' if self.holds else 'not '}{_OPERATOR_VERBS[self.operator]} "
-            f'"{self.value}"'
-        )
-
-    @property
-    def operator(self) -> str:
-        return (
-            "pr" if isinstance(self.comparison, Present) else self.comparison.operator
-        )
+        negation = "" if self.holds else "not "
+        return f'{negation}{_OPERATOR_VERBS[self.operator]} "{self.value}"'
 
 
 Conjunction = tuple[SignedComparison, ...]
@@ -93,22 +79,21 @@ def _make_signed_comparison(
     positive = holds is (comparison.operator != "ne")
     if comparison.value is None:
         return SignedComparison(Present(attribute=comparison.attribute), not positive)
-    operator = "eq" if comparison.operator == "ne" else comparison.operator
-    plain = Compare(
-        attribute=comparison.attribute, operator=operator, value=comparison.value
-    )
-    return SignedComparison(plain, positive)
+    if comparison.operator == "ne":
+        comparison = structs.replace(comparison, operator="eq")
+    value = str(comparison.value)
+    return SignedComparison(comparison, positive, comparison.operator, value)
 
 
-def _join_alternatives(parts: list[list[Conjunction]]) -> list[Conjunction] | None:
-    clauses = list(itertools.chain(*parts))
-    return clauses if len(clauses) <= MAX_CONJUNCTIONS else None
-
-
-def _multiply_conjunctions(parts: list[list[Conjunction]]) -> list[Conjunction] | None:
-    if prod(map(len, parts)) > MAX_CONJUNCTIONS:
+def _combine(
+    parts: list[list[Conjunction]], *, joins: bool
+) -> list[Conjunction] | None:
+    """Return the conjunctions of `and`, if `joins`, or `or`; None if too many."""
+    if (prod if joins else sum)(map(len, parts)) > MAX_CONJUNCTIONS:
         return None
-    return [tuple(itertools.chain(*each)) for each in itertools.product(*parts)]
+    if joins:
+        return [tuple(itertools.chain(*each)) for each in itertools.product(*parts)]
+    return list(itertools.chain(*parts))
 
 
 def _find_conjunctions(tree: Filter, *, holds: bool) -> list[Conjunction] | None:
@@ -127,27 +112,12 @@ def _find_conjunctions(tree: Filter, *, holds: bool) -> list[Conjunction] | None
             known = [each for each in parts if each is not None]
             if len(known) < len(parts):
                 return None
-            joins = isinstance(tree, And) is holds
-            return _multiply_conjunctions(known) if joins else _join_alternatives(known)
+            return _combine(known, joins=isinstance(tree, And) is holds)
 
 
 def _judge_all(tree: Filter, judge: Callable[[Conjunction], str | None]) -> str | None:
     reasons = [judge(each) for each in _find_conjunctions(tree, holds=True) or ()]
     return None if None in reasons or not reasons else reasons[0]
-
-
-def _is_same_comparison(one: SignedComparison, other: SignedComparison) -> bool:
-    same = one.value.casefold() == other.value.casefold()
-    return one.operator == other.operator and same
-
-
-def _describe_conflict(
-    name: str, one: SignedComparison, other: SignedComparison
-) -> str:
-    return (
-        f"{name} has a single value, which cannot both {one.verb_phrase} and "
-        f"{other.verb_phrase}"
-    )
 
 
 def _is_above(low: str, high: str, *, strict: bool) -> bool:
@@ -175,25 +145,23 @@ def _is_disjoint(one: SignedComparison, other: SignedComparison) -> bool:
             return False
 
 
-def _find_disjoint_reasons(
-    name: str, required: Iterable[SignedComparison]
-) -> Iterator[str]:
-    for one, other in itertools.permutations(required, 2):
-        if _is_disjoint(one, other):
-            yield _describe_conflict(name, one, other)
-
-
 def _find_single_value_reason(
     name: str, required: list[SignedComparison], refused: list[SignedComparison]
 ) -> str | None:
     """Test the value that `eq` requires; without one, compare prefixes and limits."""
     exact = next((each for each in required if each.operator == "eq"), None)
     if exact is None:
-        return next(_find_disjoint_reasons(name, required), None)
-    attributes = {name: (exact.value,)}
-    for each in (*required, *refused):
-        if not each.holds_for(attributes):
-            return _describe_conflict(name, exact, each)
+        pairs = itertools.permutations(required, 2)
+        conflicts = (each for each in pairs if _is_disjoint(*each))
+    else:
+        values = {name: (exact.value,)}
+        literals = (*required, *refused)
+        conflicts = ((exact, each) for each in literals if not each.holds_for(values))
+    for one, other in conflicts:
+        return (
+            f"{name} has a single value, which cannot both {one.verb_phrase} and "
+            f"{other.verb_phrase}"
+        )
     return None
 
 
@@ -203,13 +171,12 @@ def _find_attribute_reason(name: str, literals: list[SignedComparison]) -> str |
     if required and any(each.operator == "pr" for each in refused):
         return f"{name} cannot both have a value and have none"
     for each, other in itertools.product(required, refused):
-        if _is_same_comparison(each, other):
+        is_same_value = each.value.casefold() == other.value.casefold()
+        if is_same_value and each.operator == other.operator:
             return f"{name} cannot both {each.verb_phrase} and {other.verb_phrase}"
-    return (
-        _find_single_value_reason(name, required, refused)
-        if name in SINGLE_VALUED
-        else None
-    )
+    if name not in SINGLE_VALUED:
+        return None
+    return _find_single_value_reason(name, required, refused)
 
 
 def _find_reason(clause: Conjunction) -> str | None:
@@ -227,11 +194,8 @@ def find_contradiction(tree: Filter) -> str | None:
 
 def _find_excluded_class(clause: Conjunction) -> str | None:
     for each in clause:
-        if (
-            each.holds
-            and each.comparison.attribute == "objectclass"
-            and each.is_excluded_class
-        ):
+        is_class = (each.comparison.attribute, each.operator) == ("objectclass", "eq")
+        if is_class and each.holds and each.value.lower() in EXCLUDED_CLASSES:
             return f'objectClass "{each.value}" is excluded from every scope'
     return None
 
@@ -243,39 +207,26 @@ def find_excluding_reason(tree: Filter) -> str | None:
     )
 
 
-def _restore_spelling(reason: str, text: str) -> str:
-    """Spell the attribute that a reason begins with as the filter does."""
-    name = reason.partition(" ")[0]
-    at = text.lower().find(name.lower())
-    return f"{text[at : at + len(name)]}{reason[len(name) :]}"
-
-
-def check_satisfiable_filters(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def _parse_filters(tree: DocumentTree) -> Iterator[tuple[Document, str, str, Filter]]:
+    """Yield scope, object type, text and filter, where the syntax is right."""
     for scope, kind, text in tree.list_filters():
-        try:
-            reason = find_excluding_reason(parse_filter(text))
-        except SyntaxFault:
-            continue
-        if reason is not None:
+        with suppress(SyntaxFault):
+            yield scope, kind, text, parse_filter(text)
+
+
+def check_satisfiable_filters(tree: DocumentTree) -> Mistakes:
+    for scope, kind, text, parsed in _parse_filters(tree):
+        if (reason := find_excluding_reason(parsed)) is not None:
+            name, _, rest = reason.partition(" ")
             message = (
-                f"No {kind} can match this filter: {_restore_spelling(reason, text)}. "
-                "Correct the filter."
+                f"No {kind} can match this filter: {restore_spelling(name, text)} "
+                f"{rest}. Correct the filter."
             )
-            path = ("filters", kind)
-            yield DocumentDiagnostic(
-                "filter-never-true", message, scope, path, Severity.WARNING
-            )
+            yield scope.warning("filter-never-true", message, "filters", kind)
 
 
-def _find_mistakes(text: str) -> list[FilterMistake]:
-    try:
-        return list(find_filter_mistakes(text))
-    except SyntaxFault:
-        return []
-
-
-def check_filter_mistakes(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
-    for scope, kind, text in tree.list_filters():
-        for each in _find_mistakes(text):
-            id_, path = _DIAGNOSTIC_IDS[each.kind], ("filters", kind)
-            yield DocumentDiagnostic(id_, each.message, scope, path, offset=each.offset)
+def check_filter_mistakes(tree: DocumentTree) -> Mistakes:
+    for scope, kind, text, _ in _parse_filters(tree):
+        for each in find_filter_mistakes(text):
+            path, id_ = ("filters", kind), _DIAGNOSTIC_IDS[each.kind]
+            yield scope.error(id_, each.message, *path, offset=each.offset)

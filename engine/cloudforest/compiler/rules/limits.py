@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-from cloudforest.base.diagnostics import Severity
-from cloudforest.compiler.document import Document, DocumentDiagnostic
+from cloudforest.base.wording import suggest_names
+from cloudforest.compiler.document import Content, Mistakes
 from cloudforest.compiler.rules.flow import make_unmatchable
-from cloudforest.compiler.tree import DocumentTree, parse_duration
-from cloudforest.compiler.wording import suggest_names
+from cloudforest.compiler.tree import DocumentTree, MappingEntry, parse_duration
 from cloudforest.model.program import ValueType
 from cloudforest.program.faults import SyntaxFault, ValueFault
 from cloudforest.program.mapping.types import convert_value
@@ -17,9 +15,10 @@ from cloudforest.program.scim.path import parse_path_or_none
 
 MIN_INTERVAL_SECONDS = 30
 UNMATCHABLE_TYPES = frozenset({"binary", "dateTime", "reference"})
+"""Types whose values have several spellings."""
 
 
-def check_intervals(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_intervals(tree: DocumentTree) -> Mistakes:
     for job in tree.documents_of("Job"):
         interval = job.content.get("interval")
         if interval is not None and parse_duration(interval) < MIN_INTERVAL_SECONDS:
@@ -27,10 +26,10 @@ def check_intervals(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
                 f'The interval "{interval}" is too short. Directories and targets need '
                 f"{MIN_INTERVAL_SECONDS} s between cycles: write `30s` or more."
             )
-            yield DocumentDiagnostic("interval-too-short", message, job, ("interval",))
+            yield job.error("interval-too-short", message, "interval")
 
 
-def check_tls_verification(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_tls_verification(tree: DocumentTree) -> Mistakes:
     for forest in tree.documents_of("Forest"):
         for index, domain in enumerate(forest.content["domains"]):
             tls = domain["source"].get("activeDirectory", {}).get("tls", {})
@@ -41,9 +40,7 @@ def check_tls_verification(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
                     "authority in `ca:` instead."
                 )
                 path = ("domains", index, "source", "activeDirectory", "tls", "verify")
-                yield DocumentDiagnostic(
-                    "tls-verification-off", message, forest, path, Severity.WARNING
-                )
+                yield forest.warning("tls-verification-off", message, *path)
 
 
 def _find_misfit_reason(
@@ -59,104 +56,70 @@ def _find_misfit_reason(
     return None
 
 
-def check_default_values(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_default_values(tree: DocumentTree) -> Mistakes:
     """Report default values that do not convert to the type of their target."""
-    for mapping, target, entry in tree.list_attribute_mappings():
-        default = (entry or {}).get("defaultValue")
-        reason = _find_misfit_reason(target, default)
+    for entry in tree.entries:
+        default = entry.fields.get("defaultValue")
+        reason = _find_misfit_reason(entry.target, default)
         if reason is not None:
-            message = f'The default value "{default}" does not fit "{target}". {reason}'
-            path = ("attributeMappings", target, "defaultValue")
-            yield DocumentDiagnostic("default-value", message, mapping, path)
+            message = (
+                f'The default value "{default}" does not fit "{entry.target}". {reason}'
+            )
+            yield entry.error("default-value", message, "defaultValue")
 
 
-def _is_extension_path(text: str) -> bool:
-    path = parse_path_or_none(text)
-    return path is not None and path.is_custom_extension and path.key is None
-
-
-def check_extension_paths(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_extension_paths(tree: DocumentTree) -> Mistakes:
     for target in tree.documents_of("Target"):
         for urn, attributes in target.content.get("extensions", {}).items():
             for name in attributes:
-                if _is_extension_path(f"{urn}:{name}"):
+                path = parse_path_or_none(f"{urn}:{name}")
+                if path and path.is_custom_extension and path.key is None:
                     continue
                 message = (
                     f'"{urn}:{name}" is not a SCIM path. Write a URN and, below it, '
                     "names like `badge` or `office.floor`."
                 )
-                path = ("extensions", urn, name)
-                yield DocumentDiagnostic(
-                    "path-syntax", message, target, path, at_key=True
+                yield target.error(
+                    "path-syntax", message, "extensions", urn, name, at_key=True
                 )
 
 
-def _pair_jobs_with_targets(tree: DocumentTree) -> Iterator[tuple[Document, Document]]:
-    targets = {each.name: each for each in tree.documents_of("Target")}
-    for job in tree.documents_of("Job"):
-        names = [job.content["target"]] if "target" in job.content else list(targets)
-        if len(names) == 1 and names[0] in targets:
-            yield job, targets[names[0]]
-
-
-def _find_own_mappings(tree: DocumentTree, job: Document) -> Iterator[Document]:
-    """Yield the mappings that a job uses or inherits from, except built-in ones."""
-    own = {each.name for each in tree.documents_of("Mapping")}
-    for name in job.content["mappings"]:
-        found = tree.find_mapping(name)
-        for each in (tree.find_lineage(found) or ()) if found else ():
-            if each.name in own and "attributeMappings" in each.content:
-                yield each
-
-
-def _check_matching_type(
-    mapping: Document, target: str, entry: dict[str, Any], declared: dict[str, Any]
-) -> Iterator[DocumentDiagnostic]:
-    """Refuse to match by several values, or by values with several spellings."""
-    several = declared.get("multiValued", False)
-    if not entry.get("matchingPriority") or not (
-        several or declared["type"] in UNMATCHABLE_TYPES
-    ):
-        return
-    why = "has several values" if several else f"has the type {declared['type']}"
-    yield make_unmatchable(mapping, target, why)
-
-
-def _check_extension_attribute(
-    mapping: Document, target: str, entry: dict[str, Any], extensions: dict[str, Any]
-) -> Iterator[DocumentDiagnostic]:
-    path = parse_path_or_none(target)
+def _check_extension_attribute(entry: MappingEntry, extensions: Content) -> Mistakes:
+    path = entry.path
     if path is None or path.schema is None or path.schema not in extensions:
         return
-    known, where = extensions[path.schema], ("attributeMappings", target)
-    if path.name_in_schema not in known:
+    known, name = extensions[path.schema], path.name_in_schema
+    if name not in known:
         message = (
-            f"The target's schema {path.schema} has no attribute "
-            f'"{path.name_in_schema}". {suggest_names(path.name_in_schema, known)}'
+            f'The target\'s schema {path.schema} has no attribute "{name}". '
+            f"{suggest_names(name, known)}"
         )
-        yield DocumentDiagnostic(
-            "unknown-target-attribute", message, mapping, where, at_key=True
-        )
+        yield entry.error("unknown-target-attribute", message, at_key=True)
         return
-    yield from _check_matching_type(mapping, target, entry, known[path.name_in_schema])
+    type_ = known[name]["type"]
+    if entry.fields.get("matchingPriority"):
+        if known[name].get("multiValued", False):
+            yield make_unmatchable(entry, "has several values")
+        elif type_ in UNMATCHABLE_TYPES:
+            yield make_unmatchable(entry, f"has the type {type_}")
     for key in ("defaultValue", "constant"):
-        reason = _find_misfit_reason(
-            target, entry.get(key), known[path.name_in_schema]["type"]
-        )
+        value = entry.fields.get(key)
+        reason = _find_misfit_reason(entry.target, value, type_)
         if reason is not None:
-            message = f'The value "{entry[key]}" does not fit "{target}". {reason}'
-            yield DocumentDiagnostic("default-value", message, mapping, (*where, key))
+            message = f'The value "{value}" does not fit "{entry.target}". {reason}'
+            yield entry.error("default-value", message, key)
 
 
-def check_extension_attributes(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_extension_attributes(tree: DocumentTree) -> Mistakes:
     """Report attributes that the extensions of a job's target do not declare."""
-    seen: set[tuple[str, str]] = set()
-    for job, target in _pair_jobs_with_targets(tree):
-        extensions = target.content.get("extensions", {})
-        for mapping in _find_own_mappings(tree, job):
-            if (mapping.name, target.name) not in seen:
-                seen.add((mapping.name, target.name))
-                for path, entry in mapping.content["attributeMappings"].items():
-                    yield from _check_extension_attribute(
-                        mapping, path, entry or {}, extensions
-                    )
+    mapped: dict[str | None, set[int]] = {}
+    for job in tree.documents_of("Job"):
+        mappings = mapped.setdefault(tree.find_target_name(job), set())
+        for mapping in filter(None, map(tree.find_mapping, job.content["mappings"])):
+            mappings.update(map(id, tree.find_lineage(mapping) or ()))
+    for target in tree.documents_of("Target"):
+        mappings = mapped.get(target.name, set())
+        for entry in tree.entries:
+            if id(entry.mapping) in mappings:
+                extensions = target.content.get("extensions", {})
+                yield from _check_extension_attribute(entry, extensions)

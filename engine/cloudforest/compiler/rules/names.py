@@ -5,82 +5,72 @@ A former name (`formerly`) belongs to one document only, and is no longer in use
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import product
 from pathlib import PurePath
 from typing import get_args
 
 from cloudforest.base.diagnostics import DocumentPath
 from cloudforest.base.files import find_shipped
-from cloudforest.compiler.document import Document, DocumentDiagnostic
-from cloudforest.compiler.schemas import DOCUMENT_KINDS
+from cloudforest.base.wording import quote_names, suggest_names
+from cloudforest.compiler.document import Document, Mistakes
 from cloudforest.compiler.tree import (
     MAX_ANCESTORS,
     DocumentTree,
     load_built_in_mappings,
 )
-from cloudforest.compiler.wording import quote_names, suggest_names
 from cloudforest.model.renames import DocumentKind
 
-REFERENCED_KINDS = ("domain", "Scope", "Target", "Mapping", "profile")
 MAX_SUGGESTIONS = 50
 """Look-ups are slow, and more unknown names than this have one common cause."""
 
 Reference = tuple[Document, DocumentPath, str, str]
 """A document, the path in it, the kind that it refers to, and the name."""
-NAMED_KINDS = tuple(each for each in DOCUMENT_KINDS if each != "Tenant")
-
-_FORMERLY_PATH = ("formerly",)
-
-
-def _find_job_references(tree: DocumentTree) -> Iterator[Reference]:
-    for job in tree.documents_of("Job"):
-        yield job, ("domain",), "domain", job.content["domain"].lower()
-        yield job, ("scope",), "Scope", job.content["scope"]
-        if "target" in job.content:
-            yield job, ("target",), "Target", job.content["target"]
-        for index, name in enumerate(job.content["mappings"]):
-            yield job, ("mappings", index), "Mapping", name
-
-
-def _find_example_references(tree: DocumentTree) -> Iterator[Reference]:
-    for example in tree.documents_of("Example"):
-        yield example, ("mapping",), "Mapping", example.content["mapping"]
-        if "scope" in example.content:
-            yield example, ("scope",), "Scope", example.content["scope"]
+_REFERENCES = {
+    "Job": {
+        "domain": "domain",
+        "scope": "Scope",
+        "target": "Target",
+        "mappings": "Mapping",
+    },
+    "Agent": {"domains": "domain"},
+    "Target": {"profile": "profile"},
+    "Mapping": {"extends": "Mapping"},
+    "Example": {"mapping": "Mapping", "scope": "Scope"},
+}
+"""By kind of document: the keys that hold one name or a list of them."""
 
 
 def _find_references(tree: DocumentTree) -> Iterator[Reference]:
-    yield from _find_job_references(tree)
-    for agent in tree.documents_of("Agent"):
-        for index, name in enumerate(agent.content["domains"]):
-            yield agent, ("domains", index), "domain", name.lower()
-    for target in tree.documents_of("Target"):
-        if "profile" in target.content:
-            yield target, ("profile",), "profile", target.content["profile"]
-    for mapping in tree.documents_of("Mapping"):
-        if "extends" in mapping.content:
-            yield mapping, ("extends",), "Mapping", mapping.content["extends"]
-    yield from _find_example_references(tree)
+    for source, keys in _REFERENCES.items():
+        for document, (key, kind) in product(tree.documents_of(source), keys.items()):
+            named: Iterable[tuple[DocumentPath, str]]
+            match document.content.get(key):
+                case list(names):
+                    named = (((key, index), name) for index, name in enumerate(names))
+                case None:
+                    continue
+                case name:
+                    named = [((key,), name)]
+            for path, name in named:
+                yield document, path, kind, name.lower() if kind == "domain" else name
 
 
 def _find_known_names(tree: DocumentTree, kind: str) -> frozenset[str]:
+    if kind == "profile":
+        return list_profiles()
     own = tree.names.get(kind, frozenset())
-    match kind:
-        case "Mapping":
-            return own | load_built_in_mappings().keys()
-        case "profile":
-            return list_profiles()
-        case _:
-            return own
+    return own | load_built_in_mappings().keys() if kind == "Mapping" else own
 
 
 def _find_unknown_references(tree: DocumentTree) -> Iterator[Reference]:
-    known = {kind: _find_known_names(tree, kind) for kind in REFERENCED_KINDS}
+    kinds = {kind for keys in _REFERENCES.values() for kind in keys.values()}
+    known = {kind: _find_known_names(tree, kind) for kind in kinds}
     return (each for each in _find_references(tree) if each[3] not in known[each[2]])
 
 
-def check_references(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_references(tree: DocumentTree) -> Mistakes:
     """Report unknown names, unless a document that may declare them was not read."""
     if not tree.is_complete:
         return
@@ -90,7 +80,7 @@ def check_references(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
         if index < MAX_SUGGESTIONS:
             next_step = suggest_names(name, _find_known_names(tree, kind))
         message = f'Unknown {kind} "{name}". {next_step}'
-        yield DocumentDiagnostic("unknown-reference", message, document, path)
+        yield document.error("unknown-reference", message, *path)
 
 
 def find_unresolved_kinds(tree: DocumentTree) -> set[tuple[str, str]]:
@@ -106,7 +96,7 @@ def list_profiles() -> frozenset[str]:
     return frozenset(PurePath(each).stem for each in folder.glob("*.yaml"))
 
 
-def check_job_targets(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_job_targets(tree: DocumentTree) -> Mistakes:
     """Report jobs without `target`, unless the tree has exactly one Target."""
     targets = tree.names.get("Target", frozenset())
     if len(targets) == 1 or not tree.is_complete:
@@ -120,63 +110,49 @@ def check_job_targets(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
     for job in tree.documents_of("Job"):
         if "target" not in job.content:
             message = f'The job "{job.name}" {problem}'
-            yield DocumentDiagnostic("missing-target", message, job, ("name",))
+            yield job.error("missing-target", message, "name")
 
 
-def check_single_tenant(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_single_tenant(tree: DocumentTree) -> Mistakes:
     """Report every Tenant after the first; `compile` reports a missing one."""
     tenants = [each for each in tree.documents if each.kind == "Tenant"]
     for each in tenants[1:]:
         first = tenants[0].locations.locate(())
         message = f"The tree already has a Tenant, at {first}. Keep one of the two."
-        yield DocumentDiagnostic("second-tenant", message, each, ("name",))
+        yield each.error("second-tenant", message, "name")
 
 
-def _make_duplicate_name(document: Document, first: Document) -> DocumentDiagnostic:
-    built_in = first.name in load_built_in_mappings() and document.kind == "Mapping"
-    where = (
-        "is built in"
-        if built_in
-        else f"already exists at {first.locations.locate(('name',))}"
-    )
-    message = f'The {document.kind} "{document.name}" {where}. Rename this one.'
-
-    return DocumentDiagnostic("duplicate-name", message, document, ("name",))
+def check_unique_names(tree: DocumentTree) -> Mistakes:
+    built_in = {("Mapping", name): "is built in" for name in load_built_in_mappings()}
+    seen: dict[tuple[str, str], str] = dict(built_in)
+    for each in (one for one in tree.documents if one.kind != "Tenant"):
+        place = f"already exists at {each.locations.locate(('name',))}"
+        if (where := seen.setdefault((each.kind, each.name), place)) != place:
+            message = f'The {each.kind} "{each.name}" {where}. Rename this one.'
+            yield each.error("duplicate-name", message, "name")
 
 
-def check_unique_names(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
-    for kind in NAMED_KINDS:
-        seen: dict[str, Document] = (
-            dict(load_built_in_mappings()) if kind == "Mapping" else {}
-        )
-        for each in (one for one in tree.documents if one.kind == kind):
-            if each.name in seen:
-                yield _make_duplicate_name(each, seen[each.name])
-            seen.setdefault(each.name, each)
-
-
-def check_domains_in_one_forest(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_domains_in_one_forest(tree: DocumentTree) -> Mistakes:
     seen: dict[str, str] = {}
     for forest in (each for each in tree.documents if each.kind == "Forest"):
         for index, domain in enumerate(forest.content["domains"]):
             name = domain["name"].lower()
             path = ("domains", index, "name")
-            place = forest.locations.locate(path)
-            if name in seen:
+            place = str(forest.locations.locate(path))
+            if (first := seen.setdefault(name, place)) != place:
                 message = (
-                    f'The domain "{name}" is already at {seen[name]}. A domain belongs '
-                    "to one forest: remove one of the two."
+                    f'The domain "{name}" is already at {first}. A domain belongs to '
+                    "one forest: remove one of the two."
                 )
-                yield DocumentDiagnostic("domain-in-two-forests", message, forest, path)
-            seen.setdefault(name, str(place))
+                yield forest.error("domain-in-two-forests", message, *path)
 
 
-def check_mapping_ancestry(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_mapping_ancestry(tree: DocumentTree) -> Mistakes:
     for each in tree.documents_of("Mapping"):
-        seen = {each.name}
+        seen: set[str] = {each.name}
         parent = each.content.get("extends")
         while (
-            parent is not None and parent not in seen and len(seen) - 1 <= MAX_ANCESTORS
+            parent is not None and parent not in seen and len(seen) <= MAX_ANCESTORS + 1
         ):
             seen.add(parent)
             found = tree.find_mapping(parent)
@@ -186,54 +162,42 @@ def check_mapping_ancestry(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
                 f'The mapping "{each.name}" extends itself, directly or through '
                 "others. Remove one `extends` from the chain."
             )
-            yield DocumentDiagnostic("extends-itself", message, each, ("extends",))
+            yield each.error("extends-itself", message, "extends")
         elif len(seen) - 1 > MAX_ANCESTORS:
             message = (
                 f'The mapping "{each.name}" extends a chain of more than '
                 f"{MAX_ANCESTORS} mappings. Extend one that is nearer to the start of "
                 "the chain."
             )
-            yield DocumentDiagnostic("too-deep", message, each, ("extends",))
+            yield each.error("too-deep", message, "extends")
 
 
-def _describe_name_in_use(document: Document, name: str) -> str:
-    if name == document.name:
-        return (
-            f'"{name}" is the current name of this {document.kind}. Write its previous '
-            "name in `formerly`, or remove `formerly`."
-        )
-    return (
-        f'The {document.kind} "{name}" is still in the tree, so this one cannot '
-        f'replace it. Remove `formerly` here, or remove the {document.kind} "{name}".'
-    )
-
-
-def _describe_claimed_name(document: Document, first: Document, name: str) -> str:
-    return (
-        f'The {document.kind} "{first.name}" at '
-        f'{first.locations.locate(_FORMERLY_PATH)} already takes over from "{name}". '
-        "Only one document can take over a former name: remove `formerly` from one of "
-        "the two."
-    )
-
-
-def check_former_names(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_former_names(tree: DocumentTree) -> Mistakes:
     for kind in get_args(DocumentKind):
         claimed: dict[str, Document] = {}
-        for each in (
-            one for one in tree.documents_of(kind) if "formerly" in one.content
-        ):
-            name = each.content["formerly"]
-            if name in tree.names[kind]:
-                yield DocumentDiagnostic(
-                    "formerly-in-use",
-                    _describe_name_in_use(each, name),
-                    each,
-                    _FORMERLY_PATH,
+        for each in tree.documents_of(kind):
+            if (name := each.content.get("formerly")) is None:
+                continue
+            if name == each.name:
+                message = (
+                    f'"{name}" is the current name of this {kind}. Write its previous '
+                    "name in `formerly`, or remove `formerly`."
                 )
+                yield each.error("formerly-in-use", message, "formerly")
+            elif name in tree.names[kind]:
+                message = (
+                    f'The {kind} "{name}" is still in the tree, so this one cannot '
+                    "replace it. Remove `formerly` here, or remove the "
+                    f'{kind} "{name}".'
+                )
+                yield each.error("formerly-in-use", message, "formerly")
             elif name in claimed:
-                message = _describe_claimed_name(each, claimed[name], name)
-                yield DocumentDiagnostic(
-                    "formerly-claimed-twice", message, each, _FORMERLY_PATH
+                first = claimed[name]
+                place = first.locations.locate(("formerly",))
+                message = (
+                    f'The {kind} "{first.name}" at {place} already takes over from '
+                    f'"{name}". Only one document can take over a former name: remove '
+                    "`formerly` from one of the two."
                 )
+                yield each.error("formerly-claimed-twice", message, "formerly")
             claimed.setdefault(name, each)

@@ -5,15 +5,17 @@ The documents tell the population of a job as far as its scope and filters do.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
-from cloudforest.base.diagnostics import Severity
-from cloudforest.compiler.document import Document, DocumentDiagnostic
+from cloudforest.base.values import format_count
+from cloudforest.compiler.document import Content, Document, Mistake, Mistakes
 from cloudforest.compiler.resolve import DEFAULT_SCENARIO
 from cloudforest.compiler.rules.filters import find_contradiction
+from cloudforest.compiler.rules.syntax import Dns, check_dns
 from cloudforest.compiler.tree import DocumentTree
 from cloudforest.model.program import And, Filter
 from cloudforest.program.expressions.syntax import parse_expression_or_none
@@ -35,7 +37,7 @@ class JobPopulation:
     """
 
     job: Document
-    mapping: dict[str, Any]
+    mapping: Content
     units: tuple[Dn, ...]
     is_partial: bool
     groups: frozenset[Dn]
@@ -57,38 +59,22 @@ class JobPopulation:
         return find_contradiction(And(operands=(self.filter, other.filter))) is not None
 
 
-@dataclass(frozen=True)
-class _OtherTool:
-    """What Connect Sync syncs; `domains` are those that it syncs as a whole."""
-
-    domains: frozenset[str]
-    units: list[str]
-    groups: list[str]
-
-
-def _unit_dn(unit: str | dict[str, str]) -> str:
-    return unit["oneLevel"] if isinstance(unit, dict) else unit
-
-
-def _parse_dns(texts: Iterable[str]) -> Iterator[Dn]:
-    return map(parse_dn, texts)
-
-
 def _make_population(
-    job: Document, mapping: dict[str, Any], scope: dict[str, Any], kind: str
+    job: Document, mapping: Content, scope: Content, kind: str
 ) -> JobPopulation | None:
     """Return None where a DN or filter is wrong; other rules report it."""
-    listed = scope["organizationalUnits"]
-    units = [""] if listed == "all" else [_unit_dn(each) for each in listed]
+    written = scope["organizationalUnits"]
+    listed = [""] if written == "all" else written
+    one_level = [each["oneLevel"] for each in listed if isinstance(each, dict)]
+    subtrees = [each for each in listed if isinstance(each, str)]
     text = scope.get("filters", {}).get(kind)
     try:
         return JobPopulation(
             job=job,
             mapping=mapping,
-            units=tuple(_parse_dns(units)),
-            is_partial="except" in scope
-            or any(isinstance(each, dict) for each in listed),
-            groups=frozenset(_parse_dns(scope.get("groups", []))),
+            units=tuple(map(parse_dn, (*subtrees, *one_level))),
+            is_partial=bool("except" in scope or one_level),
+            groups=frozenset(map(parse_dn, scope.get("groups", []))),
             includes_nested_groups=scope.get("nestedGroups", False),
             filter=parse_filter(text) if text is not None else None,
         )
@@ -96,18 +82,20 @@ def _make_population(
         return None
 
 
+def _list_enabled_jobs(tree: DocumentTree) -> Iterator[tuple[Document, Content]]:
+    """Yield each enabled job with a known scope."""
+    scopes = {each.name: each.content for each in tree.documents_of("Scope")}
+    for job in tree.documents_of("Job"):
+        scope = scopes.get(job.content["scope"])
+        if scope is not None and job.content.get("enabled") is not False:
+            yield job, scope
+
+
 def find_populations(tree: DocumentTree) -> dict[PopulationKey, list[JobPopulation]]:
     """Return the populations of the enabled jobs."""
     found: dict[PopulationKey, list[JobPopulation]] = {}
-    scopes = {each.name: each for each in tree.documents_of("Scope")}
-    targets = [each.name for each in tree.documents_of("Target")]
-    only = targets[0] if len(targets) == 1 else None
-    for job in tree.documents_of("Job"):
-        scope = scopes.get(job.content["scope"])
-        if scope is None or job.content.get("enabled") is False:
-            continue
-        target = job.content.get("target", only)
-        if target is None:
+    for job, scope in _list_enabled_jobs(tree):
+        if (target := tree.find_target_name(job)) is None:
             continue
         for _, _, mapping in tree.list_job_mappings(job):
             if not {"sourceObjectName", "targetObjectName"} <= mapping.keys():
@@ -115,7 +103,7 @@ def find_populations(tree: DocumentTree) -> dict[PopulationKey, list[JobPopulati
             kind = mapping["sourceObjectName"]
             domain = job.content["domain"].lower()
             place = (domain, target, kind, mapping["targetObjectName"])
-            each = _make_population(job, mapping, scope.content, kind)
+            each = _make_population(job, mapping, scope, kind)
             if each is not None:
                 found.setdefault(place, []).append(each)
     return found
@@ -141,34 +129,24 @@ def find_overlapping_pairs(
         yield populations[one], populations[other]
 
 
-def _check_dns(
-    tenant: Document, written: dict[str, Any]
-) -> Iterator[DocumentDiagnostic]:
+def _list_dns(written: Content) -> Dns:
     for key in ("organizationalUnits", "groups"):
         for index, dn in enumerate(written.get(key, ())):
-            try:
-                parse_dn(dn)
-            except SyntaxFault as fault:
-                path = ("connectSync", key, index)
-                offset = fault.offset
-                yield DocumentDiagnostic(
-                    "dn-syntax", str(fault), tenant, path, offset=offset
-                )
+            yield ("connectSync", key, index), dn
 
 
-def _make_other_tool(tree: DocumentTree, written: dict[str, Any]) -> _OtherTool:
-    units = written.get("organizationalUnits", [])
-    partial = set(map(find_domain_name, units))
+def _find_whole_domains(tree: DocumentTree, written: Content) -> set[str]:
+    """Return the domains that the other tool syncs as a whole."""
+    partial = set(map(find_domain_name, written.get("organizationalUnits", ())))
     forests = [
-        frozenset(domain["name"].lower() for domain in each.content["domains"])
+        {domain["name"].lower() for domain in each.content["domains"]}
         for each in tree.documents_of("Forest")
         if each.name in written.get("forests", ())
     ]
-    whole = (each for each in forests if partial.isdisjoint(each))
-    return _OtherTool(frozenset().union(*whole), units, written.get("groups", []))
+    return set(chain(*(each for each in forests if partial.isdisjoint(each))))
 
 
-def _is_shared_subtree(domain: str, scope: dict[str, Any], unit_dn: str) -> bool:
+def _is_shared_subtree(domain: str, scope: Content, unit_dn: str) -> bool:
     """Tell whether a scope surely selects objects in a subtree of the other tool."""
     unit, listed = parse_dn(unit_dn), scope["organizationalUnits"]
     if any(is_in_subtree(unit, parse_dn(each)) for each in scope.get("except", ())):
@@ -183,49 +161,38 @@ def _is_shared_subtree(domain: str, scope: dict[str, Any], unit_dn: str) -> bool
     )
 
 
-def _describe_shared(
-    domain: str, scope: dict[str, Any], other_tool: _OtherTool
-) -> str | None:
-    """Return what both tools surely sync, in words."""
-    if domain in other_tool.domains:
-        return f"the objects of {domain}"
+def _describe_shared(domain: str, scope: Content, written: Content) -> str | None:
+    """Return what both tools surely sync of a domain, in words."""
     groups = set(map(parse_dn, scope.get("groups", ())))
-    for theirs in other_tool.groups:
+    for theirs in written.get("groups", ()):
         if parse_dn(theirs) in groups:
             return f'the members of "{theirs}"'
-    if groups:
-        return None
-    shared = (
-        each for each in other_tool.units if _is_shared_subtree(domain, scope, each)
-    )
-    return next((f'the objects in "{each}"' for each in shared), None)
+    for theirs in () if groups else written.get("organizationalUnits", ()):
+        if _is_shared_subtree(domain, scope, theirs):
+            return f'the objects in "{theirs}"'
+    return None
 
 
-def _find_overlapping_jobs(
-    tree: DocumentTree, other_tool: _OtherTool
-) -> Iterator[DocumentDiagnostic]:
-    scopes = {each.name: each.content for each in tree.documents_of("Scope")}
-    for job in tree.documents_of("Job"):
-        scope = scopes.get(job.content["scope"])
-        if scope is None or job.content.get("enabled") is False:
-            continue
-        try:
-            shared = _describe_shared(job.content["domain"].lower(), scope, other_tool)
-        except SyntaxFault:
-            continue  # `dn-syntax` reports it
+def _find_overlapping_jobs(tree: DocumentTree, written: Content) -> Mistakes:
+    whole = _find_whole_domains(tree, written)
+    for job, scope in _list_enabled_jobs(tree):
+        domain = job.content["domain"].lower()
+        shared: str | None = f"the objects of {domain}"
+        if domain not in whole:
+            try:
+                shared = _describe_shared(domain, scope, written)
+            except SyntaxFault:
+                continue  # `dn-syntax` reports it
         if shared is not None:
             message = (
                 f'The job "{job.name}" and Connect Sync both sync {shared}, so each '
                 "undoes what the other writes. Remove these objects from Connect Sync "
                 "and from `connectSync`, or narrow the scope."
             )
-            severity = Severity.WARNING
-            yield DocumentDiagnostic(
-                "connect-sync-overlap", message, job, ("scope",), severity
-            )
+            yield job.warning("connect-sync-overlap", message, "scope")
 
 
-def check_connect_sync_overlap(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_connect_sync_overlap(tree: DocumentTree) -> Mistakes:
     """Report a wrong `connectSync`, and jobs that surely overlap with it.
 
     Jobs whose groups or filters may exclude the objects of the other tool are not
@@ -241,45 +208,12 @@ def check_connect_sync_overlap(tree: DocumentTree) -> Iterator[DocumentDiagnosti
                 "existing-hybrid-pilot` or `scenario: existing-hybrid-new-forest`, or "
                 "remove `connectSync`."
             )
-            path = ("connectSync",)
-            yield DocumentDiagnostic("connect-sync-scenario", message, tenant, path)
-        faults = list(_check_dns(tenant, written))
-        yield from faults or _find_overlapping_jobs(
-            tree, _make_other_tool(tree, written)
-        )
+            yield tenant.error("connect-sync-scenario", message, "connectSync")
+        faults = list(check_dns(tenant, _list_dns(written)))
+        yield from faults or _find_overlapping_jobs(tree, written)
 
 
-def _make_diagnostic(
-    id_: str, message: str, population: JobPopulation, severity: Severity
-) -> DocumentDiagnostic:
-    return DocumentDiagnostic(id_, message, population.job, ("scope",), severity)
-
-
-def _describe_conflict(
-    key: PopulationKey,
-    one: JobPopulation,
-    other: JobPopulation,
-    differing: list[str],
-    *,
-    sure: bool,
-) -> str:
-    domain, target, kind, _ = key
-    count = len(differing) - 1
-    rest = f" and {count} other attribute{'s' * (count > 1)}" if count else ""
-    certainty = "" if sure else ", perhaps"
-    return (
-        f'This job and the job "{one.job.name}" map "{differing[0]}"{rest} differently'
-        f'{certainty} for the same {kind} objects of {domain} in "{target}". Each '
-        "would undo the other in every cycle: map alike in "
-        f'"{other.mapping["name"]}", or separate the scopes.'
-    )
-
-
-def _is_always_written(entry: dict[str, Any]) -> bool:
-    return bool(entry.get("flowType", "Always") == "Always")
-
-
-def _normalize_entry(entry: dict[str, Any]) -> Any:
+def _normalize_entry(entry: Content) -> Any:
     """Return what an entry writes, whatever the spacing of its expression."""
     default = entry.get("defaultValue")
     if "source" not in entry:
@@ -287,47 +221,53 @@ def _normalize_entry(entry: dict[str, Any]) -> Any:
     return parse_expression_or_none(entry["source"]) or entry["source"], default
 
 
-def _find_conflicting_targets(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+def _find_conflicting_targets(one: Content, other: Content) -> list[str]:
     """Return the target attributes that two mappings keep writing differently."""
     if one["name"] == other["name"]:
         return []
     entries, others = one["attributeMappings"], other["attributeMappings"]
     return [
-        target
-        for target in sorted(entries.keys() & others.keys())
-        if _is_always_written(entries[target])
-        and _is_always_written(others[target])
-        and _normalize_entry(entries[target]) != _normalize_entry(others[target])
+        path
+        for path in sorted(entries.keys() & others.keys())
+        if {each[path].get("flowType", "Always") for each in (entries, others)}
+        == {"Always"}
+        and _normalize_entry(entries[path]) != _normalize_entry(others[path])
     ]
 
 
 def _check_pair(
     key: PopulationKey, one: JobPopulation, other: JobPopulation
-) -> tuple[int, DocumentDiagnostic] | None:
+) -> tuple[int, Mistake] | None:
     """Return the diagnostic of a pair and its rank; 0 is the worst."""
     if one.excludes(other):
         return None
+    domain, target, kind, _ = key
     sure = one.covers(other) or other.covers(one)
     differing = _find_conflicting_targets(one.mapping, other.mapping)
     if differing:
-        severity = Severity.ERROR if sure else Severity.WARNING
-        message = _describe_conflict(key, one, other, differing, sure=sure)
-        return int(not sure), _make_diagnostic(
-            "conflicting-jobs", message, other, severity
+        count = len(differing) - 1
+        rest = f" and {format_count(count, 'other attribute')}" if count else ""
+        message = (
+            f'This job and the job "{one.job.name}" map "{differing[0]}"{rest} '
+            f"differently{'' if sure else ', perhaps'} for the same {kind} objects of "
+            f'{domain} in "{target}". Each would undo the other in every cycle: map '
+            f'alike in "{other.mapping["name"]}", or separate the scopes.'
         )
+        report = other.job.error if sure else other.job.warning
+        return int(not sure), report("conflicting-jobs", message, "scope")
     if not sure:
         return None
     message = (
-        f'The job "{one.job.name}" already writes the same {key[2]} objects of '
-        f'{key[0]} to "{key[1]}". Separate the scopes, or remove one of the two jobs.'
+        f'The job "{one.job.name}" already writes the same {kind} objects of {domain} '
+        f'to "{target}". Separate the scopes, or remove one of the two jobs.'
     )
-    return 2, _make_diagnostic("overlapping-jobs", message, other, Severity.WARNING)
+    return 2, other.job.warning("overlapping-jobs", message, "scope")
 
 
-def check_job_overlap(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_job_overlap(tree: DocumentTree) -> Mistakes:
     """Report each job that overlaps with others once, with its worst overlap."""
     for place, several in find_populations(tree).items():
-        worst: dict[str, tuple[int, DocumentDiagnostic]] = {}
+        worst: dict[str, tuple[int, Mistake]] = {}
         for one, other in find_overlapping_pairs(several):
             found = _check_pair(place, one, other)
             if found is not None:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
-
-from cloudforest.base.diagnostics import DocumentPath, Severity
-from cloudforest.compiler.document import Document, DocumentDiagnostic
+from cloudforest.base.diagnostics import DocumentPath
+from cloudforest.base.wording import suggest_names
+from cloudforest.compiler.document import Document, Mistakes
 from cloudforest.compiler.rules.syntax import list_scope_dns
 from cloudforest.compiler.tree import DocumentTree
-from cloudforest.compiler.wording import suggest_names
 from cloudforest.program.scoping.dn import find_domain_name, parse_dn_or_none
 
 
-def _explain_undeclared_domain(dn: str, declared: frozenset[str]) -> str:
-    found = find_domain_name(dn)
+def _explain_undeclared_domain(found: str | None, declared: frozenset[str]) -> str:
     if found is None:
-        labels = min(declared).split(".")
-        end = ",".join(f"DC={each}" for each in labels)
+        end = ",".join(f"DC={each}" for each in min(declared).split("."))
         return (
             f"names no domain. End it with its DC parts, such as {end}. Within [ ], "
             "put the DN in quotes."
@@ -28,28 +23,25 @@ def _explain_undeclared_domain(dn: str, declared: frozenset[str]) -> str:
     )
 
 
-def check_scope_domains(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_scope_domains(tree: DocumentTree) -> Mistakes:
     """Report DNs that are in no domain of the tree.
 
     A scope that no job uses may be written before its domain is.
     """
-    declared = (
-        tree.names.get("domain", frozenset()) if tree.is_complete else frozenset()
-    )
-    used = (
-        {job.content["scope"] for job in tree.documents_of("Job")} if declared else ()
-    )
+    declared = tree.names.get("domain")
+    if not tree.is_complete or not declared:
+        return
+    used = {job.content["scope"] for job in tree.documents_of("Job")}
     for scope in (each for each in tree.documents_of("Scope") if each.name in used):
         for path, dn in list_scope_dns(scope):
-            if (
-                find_domain_name(dn) not in declared
-                and parse_dn_or_none(dn) is not None
-            ):
-                message = f'"{dn}" {_explain_undeclared_domain(dn, declared)}'
-                yield DocumentDiagnostic("scope-in-no-domain", message, scope, path)
+            found = find_domain_name(dn)
+            if found not in declared and parse_dn_or_none(dn) is not None:
+                explanation = _explain_undeclared_domain(found, declared)
+                message = f'"{dn}" {explanation}'
+                yield scope.error("scope-in-no-domain", message, *path)
 
 
-def _find_redundant_dns(scope: Document, key: str) -> Iterator[DocumentDiagnostic]:
+def _find_redundant_dns(scope: Document, key: str) -> Mistakes:
     named = [
         (path, dn, names)
         for path, dn in list_scope_dns(scope)
@@ -63,19 +55,17 @@ def _find_redundant_dns(scope: Document, key: str) -> Iterator[DocumentDiagnosti
         holders = [(False, names[at:]) for at in range(above)]
         if path[-1] == "oneLevel":
             holders.append((True, names))
-        found = (first.get(each) for each in holders)
-        others = (each for each in found if each is not None and each[0] != path)
-        for _, holder in islice(others, 1):
+        found = (first[each] for each in holders if each in first)
+        holder = next((other for place, other in found if place != path), None)
+        if holder is not None:
             message = (
                 f'"{dn}" is already covered by "{holder}" in this list. Remove one of '
                 "the two."
             )
-            yield DocumentDiagnostic(
-                "redundant-place", message, scope, path, Severity.WARNING
-            )
+            yield scope.warning("redundant-place", message, *path)
 
 
-def check_redundant_dns(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_redundant_dns(tree: DocumentTree) -> Mistakes:
     """Warn of a DN that another one in its list covers.
 
     It is a trap: removing the other one leaves this one in scope.
@@ -83,14 +73,6 @@ def check_redundant_dns(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
     for scope in tree.documents_of("Scope"):
         for key in ("organizationalUnits", "except", "groups"):
             yield from _find_redundant_dns(scope, key)
-
-
-def _find_agents_without(tree: DocumentTree, home: str, domain: str) -> Iterator[str]:
-    """Yield the agents that read `home` but not `domain`."""
-    for agent in tree.documents_of("Agent"):
-        reads = {each.lower() for each in agent.content["domains"]}
-        if home.lower() in reads and domain not in reads:
-            yield agent.name
 
 
 def _describe_unreachable(
@@ -102,16 +84,18 @@ def _describe_unreachable(
             f'"{dn}" is in the domain {domain}, but the job "{job.name}" only reads '
             f"{home}. Name an OU of {home}, or write a scope and a job for {domain}."
         )
-    agent = next(_find_agents_without(tree, home, domain), None)
-    if agent is None:
-        return None
-    return (
-        f'"{dn}" is a group of {domain}, but the agent "{agent}" of {home} does not '
-        f"read that domain. Add {domain} to its `domains`, or name a group of {home}."
-    )
+    for agent in tree.documents_of("Agent"):
+        reads = {each.lower() for each in agent.content["domains"]}
+        if home.lower() in reads and domain not in reads:
+            return (
+                f'"{dn}" is a group of {domain}, but the agent "{agent.name}" of '
+                f"{home} does not read that domain. Add {domain} to its `domains`, or "
+                f"name a group of {home}."
+            )
+    return None
 
 
-def check_scope_reach(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def check_scope_reach(tree: DocumentTree) -> Mistakes:
     """Report once each DN in another domain that the job's agents cannot look up.
 
     An OU only holds objects of one domain. The members of a group in another
@@ -130,6 +114,4 @@ def check_scope_reach(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
             message = _describe_unreachable(tree, job, path, dn=dn, domain=found)
             if message and (name, path) not in reported:
                 reported.add((name, path))
-                yield DocumentDiagnostic(
-                    "scope-in-another-domain", message, scopes[name], path
-                )
+                yield scopes[name].error("scope-in-another-domain", message, *path)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import NamedTuple
 
 from cloudforest.base.diagnostics import DocumentPath
-from cloudforest.compiler.document import Document, DocumentDiagnostic
+from cloudforest.compiler.document import Document, Mistakes
 from cloudforest.compiler.tree import DocumentTree
 from cloudforest.program.expressions.syntax import (
     AttributeLocation,
@@ -21,69 +21,71 @@ from cloudforest.program.scim.path import canonical_path
 from cloudforest.program.scoping.dn import parse_dn
 from cloudforest.program.scoping.filter_syntax import locate_clauses, parse_filter
 
-
-class _SyntaxChecker:
-    """Check one text of a document, and the attributes that it reads."""
-
-    def __init__(self, document: Document, path: DocumentPath, text: str) -> None:
-        self.document = document
-        self.path = path
-        self.text = text
-
-    def check(
-        self,
-        id_: str,
-        parse: Callable[[str], object],
-        *,
-        locate: Callable[[str], Iterable[AttributeLocation]] | None = None,
-    ) -> Iterator[DocumentDiagnostic]:
-        try:
-            parse(self.text)
-        except SyntaxFault as fault:
-            yield self._make_diagnostic(id_, str(fault), fault.offset)
-            return
-        first: dict[str, AttributeLocation] = {}
-        for written, offset in locate(self.text) if locate else ():
-            first.setdefault(written.lower(), (written, offset))
-        for written, offset in first.values():
-            yield from self._check_attribute_name(id_, written, offset)
-
-    def _check_attribute_name(
-        self, id_: str, written: str, offset: int
-    ) -> Iterator[DocumentDiagnostic]:
-        if is_forbidden(written):
-            message = (
-                f'The attribute "{written}" holds secrets and is never read. Remove it.'
-            )
-            yield self._make_diagnostic("forbidden-attribute", message, offset)
-        elif not is_attribute_name(written):
-            message = (
-                f'"{written}" is not an attribute name. A name has letters, digits and '
-                "hyphens, and no options such as `;binary`."
-            )
-            yield self._make_diagnostic(id_, message, offset)
-
-    def _make_diagnostic(
-        self, id_: str, message: str, offset: int
-    ) -> DocumentDiagnostic:
-        return DocumentDiagnostic(id_, message, self.document, self.path, offset=offset)
+Dns = Iterable[tuple[DocumentPath, str]]
 
 
 def _locate_filter_attributes(text: str) -> Iterator[AttributeLocation]:
     return ((each.spelling, each.offset) for each in locate_clauses(text))
 
 
-def check_scope_syntax(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+class _Language(NamedTuple):
+    """How to read a language, and the id of its syntax mistakes."""
+
+    id: str
+    parse: Callable[[str], object]
+    locate_attributes: Callable[[str], Iterable[AttributeLocation]]
+
+
+_FILTER = _Language("filter-syntax", parse_filter, _locate_filter_attributes)
+_LANGUAGES = {
+    "source": _Language("expression-syntax", parse_expression, locate_in_expression),
+    "template": _Language("template-syntax", parse_template, locate_in_template),
+}
+"""By the key of an entry of `attributeMappings`."""
+
+
+def _check_text(
+    document: Document, text: str, language: _Language, *path: str
+) -> Mistakes:
+    """Check one text of a document, and the attributes that it reads."""
+    try:
+        language.parse(text)
+    except SyntaxFault as fault:
+        yield document.error(language.id, str(fault), *path, offset=fault.offset)
+        return
+    first: dict[str, AttributeLocation] = {}
+    for written, offset in language.locate_attributes(text):
+        first.setdefault(written.lower(), (written, offset))
+    for written, offset in first.values():
+        if is_forbidden(written):
+            message = (
+                f'The attribute "{written}" holds secrets and is never read. Remove it.'
+            )
+            yield document.error("forbidden-attribute", message, *path, offset=offset)
+        elif not is_attribute_name(written):
+            message = (
+                f'"{written}" is not an attribute name. A name has letters, digits and '
+                "hyphens, and no options such as `;binary`."
+            )
+            yield document.error(language.id, message, *path, offset=offset)
+
+
+def check_dns(document: Document, dns: Dns) -> Mistakes:
+    for path, dn in dns:
+        try:
+            parse_dn(dn)
+        except SyntaxFault as fault:
+            yield document.error("dn-syntax", str(fault), *path, offset=fault.offset)
+
+
+def check_scope_syntax(tree: DocumentTree) -> Mistakes:
     for scope in tree.documents_of("Scope"):
-        for path, text in list_scope_dns(scope):
-            yield from _SyntaxChecker(scope, path, text).check("dn-syntax", parse_dn)
+        yield from check_dns(scope, list_scope_dns(scope))
     for scope, kind, text in tree.list_filters():
-        yield from _SyntaxChecker(scope, ("filters", kind), text).check(
-            "filter-syntax", parse_filter, locate=_locate_filter_attributes
-        )
+        yield from _check_text(scope, text, _FILTER, "filters", kind)
 
 
-def list_scope_dns(scope: Document) -> Iterator[tuple[DocumentPath, str]]:
+def list_scope_dns(scope: Document) -> Dns:
     """Yield the path and text of each DN in a scope."""
     for key in ("organizationalUnits", "except", "groups"):
         names = scope.content.get(key, [])
@@ -94,49 +96,41 @@ def list_scope_dns(scope: Document) -> Iterator[tuple[DocumentPath, str]]:
                 yield (key, index, "oneLevel"), each["oneLevel"]
 
 
-def _check_targets(
-    mapping: Document, entries: Iterable[str]
-) -> Iterator[DocumentDiagnostic]:
-    seen: dict[str, str] = {}
-    for target in entries:
-        path = ("attributeMappings", target)
+def check_mapping_syntax(tree: DocumentTree) -> Mistakes:
+    first: dict[tuple[int, str], str] = {}
+    for entry in tree.entries:
         try:
-            name = canonical_path(target)
+            attribute = id(entry.mapping), canonical_path(entry.target)
         except SyntaxFault as fault:
-            yield DocumentDiagnostic(
-                "path-syntax", str(fault), mapping, path, at_key=True
-            )
-            continue
-        if name in seen:
+            yield entry.error("path-syntax", str(fault), at_key=True)
+        else:
+            known = first.setdefault(attribute, entry.target)
+            if known != entry.target:
+                message = (
+                    f'"{entry.target}" is the same attribute as "{known}". Keep one of '
+                    "the two."
+                )
+                yield entry.error("duplicate-target", message, at_key=True)
+        for key, language in _LANGUAGES.items():
+            if key in entry.fields:
+                path = ("attributeMappings", entry.target, key)
+                yield from _check_text(
+                    entry.mapping, entry.fields[key], language, *path
+                )
+
+
+def check_example_objects(tree: DocumentTree) -> Mistakes:
+    for example in tree.documents_of("Example"):
+        content = example.content["object"]
+        groups = enumerate(content.get("groups", ()))
+        dns = [(("object", "groups", index), each) for index, each in groups]
+        yield from check_dns(example, [(("object", "dn"), content["dn"]), *dns])
+        for name in filter(is_forbidden, content.get("attributes", {})):
             message = (
-                f'"{target}" is the same attribute as "{seen[name]}". Keep one of the '
-                "two."
+                f'The attribute "{name}" holds secrets and is never read. Remove '
+                "it. If the secret is real, change it."
             )
-            yield DocumentDiagnostic(
-                "duplicate-target", message, mapping, path, at_key=True
+            path = ("object", "attributes", name)
+            yield example.error(
+                "forbidden-attribute", message, *path, at_key=True, is_line_hidden=True
             )
-        seen.setdefault(name, target)
-
-
-def _check_values(
-    mapping: Document, target: str, entry: dict[str, Any]
-) -> Iterator[DocumentDiagnostic]:
-    path = ("attributeMappings", target)
-    if "source" in entry:
-        checker = _SyntaxChecker(mapping, (*path, "source"), entry["source"])
-        yield from checker.check(
-            "expression-syntax", parse_expression, locate=locate_in_expression
-        )
-    if "template" in entry:
-        checker = _SyntaxChecker(mapping, (*path, "template"), entry["template"])
-        yield from checker.check(
-            "template-syntax", parse_template, locate=locate_in_template
-        )
-
-
-def check_mapping_syntax(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
-    for mapping in tree.documents_of("Mapping"):
-        entries = mapping.content.get("attributeMappings", {})
-        yield from _check_targets(mapping, entries)
-        for target, entry in entries.items():
-            yield from _check_values(mapping, target, entry or {})

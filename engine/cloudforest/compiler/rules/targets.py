@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import NamedTuple
 
-from cloudforest.compiler.document import Document, DocumentDiagnostic
-from cloudforest.compiler.tree import DocumentTree
-from cloudforest.compiler.wording import ask_if_meant, find_closest, suggest_names
-from cloudforest.program.expressions.syntax import parse_expression_or_none
+from cloudforest.base.wording import ask_if_meant, suggest, suggest_names
+from cloudforest.compiler.document import Content, Mistakes
+from cloudforest.compiler.tree import DocumentTree, MappingEntry, canonical_target
+from cloudforest.compiler.wording import restore_spelling
 from cloudforest.program.faults import ValueFault
 from cloudforest.program.mapping.types import convert_value, find_type_clash
 from cloudforest.program.scim.path import ScimPath, parse_path_or_none
 from cloudforest.program.scim.schema import (
-    ScimAttribute,
     find_path_mistake,
     find_target_attribute,
     get_schemas,
 )
 
-UNKNOWN_ATTRIBUTE_ID, READ_ONLY_ATTRIBUTE_ID = (
-    "unknown-target-attribute",
-    "read-only-target-attribute",
-)
 _SENTENCES = {
     "several": (
         '"{path}" takes one value, but {words} has several. Choose one with Item, or'
@@ -74,11 +69,12 @@ def _describe_unknown(path: ScimPath, resource: str) -> str:
         for each, attribute in attributes.items()
         if not attribute.read_only
     }
-    found = _find_elsewhere(path, resource) or find_closest(path.attribute, names)
+    otherwise = "Write an attribute of an extension with its URN."
+    elsewhere = _find_elsewhere(path, resource)
     next_step = (
-        ask_if_meant(found)
-        if found
-        else "Write an attribute of an extension with its URN."
+        ask_if_meant(elsewhere)
+        if elsewhere
+        else suggest(path.attribute, names, otherwise)
     )
     return (
         f'The SCIM schemas of {resource} have no attribute "{path.attribute_path}". '
@@ -86,7 +82,8 @@ def _describe_unknown(path: ScimPath, resource: str) -> str:
     )
 
 
-def _describe_wrong_part(path: ScimPath, attribute: ScimAttribute | None) -> str:
+def _describe_wrong_part(path: ScimPath, resource: str) -> str:
+    attribute = find_target_attribute(path, resource)
     if attribute is None or not attribute.parts:
         return f'"{path.attribute_path}" has no sub-attributes. Write its name alone.'
     wrong = path.sub if path.sub not in {None, *attribute.parts} else path.key
@@ -94,155 +91,96 @@ def _describe_wrong_part(path: ScimPath, attribute: ScimAttribute | None) -> str
     return f'"{path.attribute_path}" has no sub-attribute "{wrong}". {hint}'
 
 
-def _find_path_fault(target: str, resource: str) -> tuple[str, str] | None:
-    """Return the id and the message; None for paths that are fine or unreadable."""
-    path = parse_path_or_none(target)
-    if path is None:
-        return None
-    match find_path_mistake(path, resource):
-        case None:
-            return None
-        case "foreign":
-            return UNKNOWN_ATTRIBUTE_ID, _describe_foreign(path, resource)
-        case "unknown":
-            return UNKNOWN_ATTRIBUTE_ID, _describe_unknown(path, resource)
-        case "immutable":
-            message = (
-                f'The target sets "{path.attribute_path}" itself. Remove it from the '
-                "mapping."
-            )
-            return READ_ONLY_ATTRIBUTE_ID, message
-        case "part":
-            return UNKNOWN_ATTRIBUTE_ID, _describe_wrong_part(
-                path, find_target_attribute(path, resource)
-            )
+def _describe_immutable(path: ScimPath, _: str) -> str:
+    return (
+        f'The target sets "{path.attribute_path}" itself. Remove it from the mapping.'
+    )
 
 
-def _list_entries(
-    tree: DocumentTree,
-) -> Iterator[tuple[Document, str, str, dict[str, Any]]]:
-    """Yield mapping, resource type, target and entry, where the lineage is known."""
-    for mapping in tree.documents_of("Mapping"):
-        content = tree.merge_inherited(mapping)
-        if content is not None:
-            resource = content.get("targetObjectName", "")
-            for target, entry in mapping.content.get("attributeMappings", {}).items():
-                if entry is not None:
-                    yield mapping, resource, target, entry
+_DESCRIPTIONS = {
+    "foreign": ("unknown-target-attribute", _describe_foreign),
+    "unknown": ("unknown-target-attribute", _describe_unknown),
+    "part": ("unknown-target-attribute", _describe_wrong_part),
+    "immutable": ("read-only-target-attribute", _describe_immutable),
+}
 
 
-def check_target_attributes(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
-    for mapping, resource, target, _ in _list_entries(tree):
-        found = _find_path_fault(target, resource)
-        if found is not None:
-            id_, message = found
-            path = ("attributeMappings", target)
-            yield DocumentDiagnostic(id_, message, mapping, path, at_key=True)
+class _Target(NamedTuple):
+    """An entry, its path, and its mapping with what that inherits."""
+
+    entry: MappingEntry
+    path: ScimPath
+    mapping: Content
+
+    @property
+    def resource(self) -> str:
+        return str(self.mapping.get("targetObjectName", ""))
 
 
-def _find_own_paths(mapping: Document) -> set[str]:
-    entries = mapping.content.get("attributeMappings", {})
-    return {
-        str(path) for each in entries if (path := parse_path_or_none(each)) is not None
+def _list_targets(tree: DocumentTree) -> Iterator[_Target]:
+    """Yield each target whose path and lineage are known."""
+    contents = {
+        id(each): tree.merge_inherited(each) for each in tree.documents_of("Mapping")
     }
+    for entry in tree.entries:
+        content = contents[id(entry.mapping)]
+        if entry.fields and entry.path and content is not None:
+            yield _Target(entry, entry.path, content)
 
 
-def _check_overlap(
-    mapping: Document,
-    target: str,
-    path: ScimPath,
-    wholes: set[str],
-    paths: list[ScimPath],
-) -> Iterator[DocumentDiagnostic]:
-    parts = [each for each in paths if str(each) != each.attribute_path == str(path)]
-    inherited = str(path) != path.attribute_path and path.attribute_path in wholes
-    if parts or (inherited and path.attribute_path not in _find_own_paths(mapping)):
-        whole, part = path.attribute_path, str(parts[0] if parts else path)
-        message = (
-            f'"{part}" is part of "{whole}", which is also mapped as a whole. Keep one '
-            "of the two. Write `null` to remove an inherited one."
-        )
-        where = ("attributeMappings", target)
-        yield DocumentDiagnostic(
-            "duplicate-target", message, mapping, where, at_key=True
-        )
+def check_target_attributes(tree: DocumentTree) -> Mistakes:
+    for each in _list_targets(tree):
+        mistake = find_path_mistake(each.path, each.resource)
+        if mistake is not None:
+            id_, describe = _DESCRIPTIONS[mistake]
+            message = describe(each.path, each.resource)
+            yield each.entry.error(id_, message, at_key=True)
 
 
-def check_target_overlap(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
+def _find_overlapping_part(target: _Target) -> str | None:
+    """Return the path of a part of the attribute that is also written as a whole."""
+    written, whole = target.mapping["attributeMappings"], target.path.attribute_path
+    if str(target.path) == whole:
+        paths = filter(None, map(parse_path_or_none, written))
+        parts = (each for each in paths if each.attribute_path == whole != str(each))
+        return next(map(str, parts), None)
+    own = map(canonical_target, target.entry.mapping.content["attributeMappings"])
+    return str(target.path) if whole in written and whole not in own else None
+
+
+def check_target_overlap(tree: DocumentTree) -> Mistakes:
     """Refuse an attribute that is written as a whole and in part: one undoes the other.
 
     `manager` is exempt, as writing it as a whole writes the reference only.
     """
-    for mapping in tree.documents_of("Mapping"):
-        content = tree.merge_inherited(mapping)
-        entries = content["attributeMappings"] if content else {}
-        resource = (content or {}).get("targetObjectName", "")
-        paths = [
-            path
-            for target in entries
-            if (path := parse_path_or_none(target)) is not None
-        ]
-        wholes = {
-            path.attribute_path for path in paths if str(path) == path.attribute_path
-        }
-        for target, entry in mapping.content.get("attributeMappings", {}).items():
-            path = parse_path_or_none(target)
-            if entry is None or path is None or path.is_manager:
-                continue
-            if _find_path_fault(target, resource) is None:
-                yield from _check_overlap(mapping, target, path, wholes, paths)
+    for each in _list_targets(tree):
+        if each.path.is_manager or find_path_mistake(each.path, each.resource):
+            continue
+        if (part := _find_overlapping_part(each)) is not None:
+            message = (
+                f'"{part}" is part of "{each.path.attribute_path}", which is also '
+                "mapped as a whole. Keep one of the two. Write `null` to remove an "
+                "inherited one."
+            )
+            yield each.entry.error("duplicate-target", message, at_key=True)
 
 
-def _check_constant(path: ScimPath, constant: Any) -> tuple[str, str] | None:
-    try:
-        convert_value(str(path), constant)
-    except ValueFault:
-        message = (
-            f'"{path}" is true or false, but the constant is neither. Write `true` or '
-            "`false`."
-        )
-        return "constant", message
-    return None
-
-
-def _restore_spelling(words: str, source: str) -> str:
-    """Spell words of an expression as its text does."""
-    at = source.lower().find(words.lower())
-    return source[at : at + len(words)] if at >= 0 else words
-
-
-def _check_source(path: ScimPath, source: str, resource: str) -> tuple[str, str] | None:
-    expression = parse_expression_or_none(source)
-    if expression is None:
-        return None
-    found = find_type_clash(path, expression, resource)
-    if found is None:
-        return None
-    kind, words = found
-    sentence = _SENTENCES[kind].format(
-        path=path, words=_restore_spelling(words, source)
-    )
-    return "source", sentence
-
-
-def _find_type_fault(
-    target: str, entry: dict[str, Any], resource: str
-) -> tuple[str, str] | None:
-    """Return the key at fault and the message; None where the syntax is wrong."""
-    path = parse_path_or_none(target)
-    if path is None:
-        return None
-    if "constant" in entry:
-        return _check_constant(path, entry["constant"])
-    if "source" in entry:
-        return _check_source(path, entry["source"], resource)
-    return None
-
-
-def check_value_types(tree: DocumentTree) -> Iterator[DocumentDiagnostic]:
-    for mapping, resource, target, entry in _list_entries(tree):
-        found = _find_type_fault(target, entry, resource)
-        if found is not None:
-            key, message = found
-            path = ("attributeMappings", target, key)
-            yield DocumentDiagnostic("type-clash", message, mapping, path)
+def check_value_types(tree: DocumentTree) -> Mistakes:
+    for each in _list_targets(tree):
+        entry, path = each.entry, each.path
+        if "constant" in entry.fields:
+            try:
+                convert_value(str(path), entry.fields["constant"])
+            except ValueFault:
+                message = (
+                    f'"{path}" is true or false, but the constant is neither. Write '
+                    "`true` or `false`."
+                )
+                yield entry.error("type-clash", message, "constant")
+        elif entry.expression and (
+            found := find_type_clash(path, entry.expression, each.resource)
+        ):
+            kind, words = found
+            words = restore_spelling(words, entry.fields["source"])
+            message = _SENTENCES[kind].format(path=path, words=words)
+            yield entry.error("type-clash", message, "source")

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
 import msgspec
 from msgspec.structs import replace
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cloudforest.adapters.control.http import USER_HEADER
+from cloudforest.adapters.control import USER_HEADER
 from cloudforest.base.errors import (
     Busy,
     CloudforestError,
@@ -24,28 +27,33 @@ from cloudforest.base.errors import (
     Unauthenticated,
     Unavailable,
 )
+from cloudforest.base.files import MAX_BYTES
 from cloudforest.base.logs import write_bug_report
 from cloudforest.control_plane.plane import ControlPlane
 from cloudforest.hybrid.operators import LOCAL_OPERATOR, require_role
-from cloudforest.model.identity import Operator, Role
+from cloudforest.model.identity import Operator, Role, sees_values
 from cloudforest.provisioning.run import Progress
 
 T = TypeVar("T")
 LineSender = Callable[[dict[str, Any]], None]
 """Takes each line of a streamed response."""
 
+
+class BodyTooLarge(Rejected):
+    """The body of a request is larger than its limit."""
+
+
 _STATUS_BY_ERROR: dict[type[CloudforestError], HTTPStatus] = {
     Stale: HTTPStatus.PRECONDITION_FAILED,
     Busy: HTTPStatus.CONFLICT,
     Unauthenticated: HTTPStatus.UNAUTHORIZED,
     Refused: HTTPStatus.FORBIDDEN,
+    BodyTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     Rejected: HTTPStatus.BAD_GATEWAY,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     Misconfigured: HTTPStatus.UNPROCESSABLE_ENTITY,
 }
-
-
-_NAMED_ERRORS = frozenset(_STATUS_BY_ERROR) - {Unauthenticated}
+_NAMED_ERRORS = frozenset(_STATUS_BY_ERROR) - {Unauthenticated, BodyTooLarge}
 
 
 def get_plane(request: Request) -> ControlPlane:
@@ -53,14 +61,87 @@ def get_plane(request: Request) -> ControlPlane:
     return plane
 
 
-def _with_account(operator: Operator, user: str) -> Operator:
-    """Add the account that the client names to the local operator, for the audit."""
-    if operator.name != LOCAL_OPERATOR or not user or not user.isprintable():
-        return operator
-    return replace(operator, name=f"{operator.name} ({user[:64]})")
+async def read_bounded_body(request: Request, limit: int) -> bytes:
+    """Return the body; raise BodyTooLarge above `limit` bytes, and stop reading.
+
+    Counts what arrives: a chunked body states no length.
+    """
+    error = BodyTooLarge(
+        f"The request body is larger than {limit} bytes. Send several smaller requests."
+    )
+    if int(request.headers.get("Content-Length", 0)) > limit:
+        raise error
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > limit:
+            raise error
+    return bytes(body)
 
 
-async def require_operator(request: Request, role: Role) -> Operator:
+async def read_body(request: Request, kind: type[T], limit: int = MAX_BYTES) -> T:
+    try:
+        return msgspec.json.decode(await read_bounded_body(request, limit), type=kind)
+    except msgspec.DecodeError as error:
+        raise Misconfigured(
+            f"The request body is not a valid {kind.__name__}: {error}."
+        ) from error
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request of an operator, whose role is checked."""
+
+    request: Request
+    operator: Operator
+
+    @property
+    def plane(self) -> ControlPlane:
+        return get_plane(self.request)
+
+    @property
+    def name(self) -> str:
+        """The job, stage or agent in the path."""
+        return str(self.request.path_params["name"])
+
+    def query(self, key: str, default: str = "") -> str:
+        return self.request.query_params.get(key, default)
+
+    async def read(self, kind: type[T], limit: int = MAX_BYTES) -> T:
+        return await read_body(self.request, kind, limit)
+
+    def require_values(self, needs: str) -> None:
+        """Raise Refused if the role sees no values; `needs` begins a sentence."""
+        if not sees_values(self.operator.role):
+            raise Refused(
+                f'Operator "{self.operator.name}" has the role `plan`. '
+                f"{needs} `read`, `apply` or `allow`."
+            )
+
+    def stream(
+        self, work: Callable[[LineSender], Awaitable[None]]
+    ) -> StreamingResponse:
+        """Respond with the lines of JSON that `work` sends; the last may be an error.
+
+        The work continues without listener when the client disconnects.
+        """
+        return stream_json(_run_work(self.plane, work))
+
+
+def route(
+    method: str, path: str, role: Role, handler: Callable[[Call], Awaitable[Any]]
+) -> Route:
+    """Route to a handler that returns JSON or a response, for operators with a role."""
+
+    async def endpoint(request: Request) -> Response:
+        operator = await _require_operator(request, role)
+        answer = await handler(Call(request, operator))
+        return answer if isinstance(answer, Response) else json_response(answer)
+
+    return Route(path, endpoint, methods=[method])
+
+
+async def _require_operator(request: Request, role: Role) -> Operator:
     """Return the operator; raise Unauthenticated or Refused if token or role fail."""
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer" or not token:
@@ -69,16 +150,11 @@ async def require_operator(request: Request, role: Role) -> Operator:
         )
     operator = await get_plane(request).operators.authenticate(token)
     require_role(operator, role)
-    return _with_account(operator, unquote(request.headers.get(USER_HEADER, "")))
-
-
-async def read_body(request: Request, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(await request.body(), type=kind)
-    except msgspec.DecodeError as error:
-        raise Misconfigured(
-            f"The request body is not a valid {kind.__name__}: {error}."
-        ) from error
+    user = unquote(request.headers.get(USER_HEADER, ""))
+    if operator.name != LOCAL_OPERATOR or not user or not user.isprintable():
+        return operator
+    # For the audit: several accounts may use the local operator's token.
+    return replace(operator, name=f"{operator.name} ({user[:64]})")
 
 
 def json_response(value: Any, **headers: str) -> Response:
@@ -89,29 +165,51 @@ def json_response(value: Any, **headers: str) -> Response:
 
 async def error_response(_request: Request, error: Exception) -> Response:
     assert isinstance(error, CloudforestError)  # noqa: S101 - registered for this class only
-    status = next(
-        _STATUS_BY_ERROR[kind]
-        for kind in type(error).__mro__
-        if kind in _STATUS_BY_ERROR
-    )
+    kinds = type(error).__mro__
+    status = next(_STATUS_BY_ERROR[each] for each in kinds if each in _STATUS_BY_ERROR)
     return Response(
-        msgspec.json.encode(shape_error(error)), status, media_type="application/json"
+        msgspec.json.encode(_shape_error(error)), status, media_type="application/json"
     )
 
 
-def shape_error(error: CloudforestError) -> dict[str, dict[str, str]]:
+def _shape_error(error: CloudforestError) -> dict[str, dict[str, str]]:
     """Return the error with its kind: the nearest class that clients know."""
     kind = next(each for each in type(error).__mro__ if each in _NAMED_ERRORS)
     return {"error": {"kind": kind.__name__, "message": str(error)}}
 
 
-def shape_bug(error: Exception) -> dict[str, dict[str, str]]:
+def _shape_bug(error: Exception) -> dict[str, dict[str, str]]:
     """Write a bug report; return an error that names its file."""
     message = (
         f"This is a bug in the control plane ({type(error).__name__}). "
         f"Please send us the report {write_bug_report(error)} from its machine."
     )
     return {"error": {"kind": "Bug", "message": message}}
+
+
+class BugReportMiddleware:
+    """Turns a bug into a report and a plain response, without values in a traceback."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_and_note)
+        except ClientDisconnect:
+            return  # the client disconnected during its request
+        except Exception as error:  # noqa: BLE001 - a boundary: bugs end here
+            body = msgspec.json.encode(_shape_bug(error))
+            if not started:
+                status = HTTPStatus.INTERNAL_SERVER_ERROR
+                await Response(body, status)(scope, receive, send)
 
 
 def report_progress(send: LineSender, **fields: str) -> Progress:
@@ -123,9 +221,19 @@ def report_progress(send: LineSender, **fields: str) -> Progress:
     return progress
 
 
-async def _stream_lines(
+def stream_json(values: AsyncIterator[Any]) -> StreamingResponse:
+    """Respond with one line of JSON for each value."""
+
+    async def encode() -> AsyncIterator[bytes]:
+        async for each in values:
+            yield msgspec.json.encode(each) + b"\n"
+
+    return StreamingResponse(encode(), media_type="application/x-ndjson")
+
+
+async def _run_work(
     plane: ControlPlane, work: Callable[[LineSender], Awaitable[None]]
-) -> AsyncIterator[bytes]:
+) -> AsyncIterator[Any]:
     lines: asyncio.Queue[Any] = asyncio.Queue()
     connected = True
 
@@ -133,30 +241,20 @@ async def _stream_lines(
         if connected:
             lines.put_nowait(line)
 
-    async def run_work() -> None:
+    async def run() -> None:
         try:
             await work(send)
         except CloudforestError as error:
-            send(shape_error(error))
+            send(_shape_error(error))
         except Exception as error:  # noqa: BLE001 - sent, with a report
-            send(shape_bug(error))
+            send(_shape_bug(error))
         finally:
             send(None)
 
-    # The work continues without listener when the client disconnects.
-    task = plane.keep_running(run_work())
+    task = plane.keep_running(run())
     try:
         while (line := await lines.get()) is not None:
-            yield msgspec.json.encode(line) + b"\n"
+            yield line
     finally:
         connected = False
     await task
-
-
-def stream_response(
-    plane: ControlPlane, work: Callable[[LineSender], Awaitable[None]]
-) -> StreamingResponse:
-    """Respond with the lines of JSON that `work` sends; the last may be its error."""
-    return StreamingResponse(
-        _stream_lines(plane, work), media_type="application/x-ndjson"
-    )

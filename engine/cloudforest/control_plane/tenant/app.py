@@ -8,12 +8,9 @@ from typing import Any
 import msgspec
 from scim2_models import (
     ForbiddenException,
-    ListResponse,
     Meta,
     NotFoundException,
     Resource,
-    ResourceType,
-    Schema,
     UnauthorizedException,
 )
 from starlette.applications import Starlette
@@ -28,6 +25,7 @@ from cloudforest.control_plane.tenant.http import (
     ERROR_HANDLERS,
     error_response,
     get_base_url,
+    list_response,
     scim_response,
 )
 from cloudforest.control_plane.tenant.resources import make_resource_routes
@@ -53,27 +51,20 @@ async def _get_config(request: Request) -> Response:
     return scim_response(msgspec.json.encode(_add_location(SCIM_PROVIDER.config, url)))
 
 
-def _make_documents(resources: Sequence[Resource[Any]], url: str) -> dict[str, Any]:
-    return {str(each.id): _add_location(each, f"{url}/{each.id}") for each in resources}
-
-
 def _make_listing_routes(name: str, resources: Sequence[Resource[Any]]) -> list[Route]:
-    async def every(request: Request) -> Response:
+    def make_documents(request: Request) -> dict[str, Any]:
         _refuse_filter(request)
-        documents = _make_documents(resources, f"{get_base_url(request)}/{name}")
-        answer: dict[str, Any] = {
-            "schemas": [str(ListResponse.__schema__)],
-            "totalResults": len(documents),
-            "startIndex": 1,
-            "itemsPerPage": len(documents),
-            "Resources": list(documents.values()),
+        url = f"{get_base_url(request)}/{name}"
+        return {
+            str(each.id): _add_location(each, f"{url}/{each.id}") for each in resources
         }
-        return scim_response(msgspec.json.encode(answer))
+
+    async def every(request: Request) -> Response:
+        documents = list(make_documents(request).values())
+        return list_response(documents, total=len(documents))
 
     async def one(request: Request) -> Response:
-        _refuse_filter(request)
-        documents = _make_documents(resources, f"{get_base_url(request)}/{name}")
-        id_ = request.path_params["id"]
+        documents, id_ = make_documents(request), request.path_params["id"]
         if id_ not in documents:
             raise NotFoundException(detail=f'{name} has no entry "{id_}".')
         return scim_response(msgspec.json.encode(documents[id_]))
@@ -81,16 +72,6 @@ def _make_listing_routes(name: str, resources: Sequence[Resource[Any]]) -> list[
     return [
         Route(f"/{name}", every, methods=["GET"]),
         Route(f"/{name}/{{id}}", one, methods=["GET"]),
-    ]
-
-
-def make_discovery_routes() -> list[Route]:
-    types: Sequence[ResourceType] = SCIM_PROVIDER.resource_types
-    schemas: Sequence[Schema] = SCIM_PROVIDER.schemas
-    return [
-        Route("/ServiceProviderConfig", _get_config, methods=["GET"]),
-        *_make_listing_routes("ResourceTypes", types),
-        *_make_listing_routes("Schemas", schemas),
     ]
 
 
@@ -124,7 +105,9 @@ def make_directory_app(
 ) -> Starlette:
     return Starlette(
         routes=[
-            *make_discovery_routes(),
+            Route("/ServiceProviderConfig", _get_config, methods=["GET"]),
+            *_make_listing_routes("ResourceTypes", SCIM_PROVIDER.resource_types),
+            *_make_listing_routes("Schemas", SCIM_PROVIDER.schemas),
             *make_search_routes(directory),
             *(
                 route

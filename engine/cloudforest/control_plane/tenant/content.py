@@ -8,11 +8,7 @@ from typing import Any
 import msgspec
 from scim2_models import Context, Resource, ResponseParameters
 
-from cloudforest.adapters.store.tenant_rows import (
-    Members,
-    ResourceContent,
-    StoredResource,
-)
+from cloudforest.adapters.store.tenant import Members, ResourceContent, StoredResource
 from cloudforest.control_plane.tenant.types import SERVED_TYPES, ServedType
 
 _SERVER_ATTRIBUTES = ("id", "meta", "members")
@@ -132,13 +128,10 @@ def are_members_requested(parameters: ResponseParameters[Any] | None) -> bool:
     return not _includes_members(parameters.excluded_attributes)
 
 
-def excludes_only_members(
-    parameters: ResponseParameters[Any] | None,
-) -> bool:
+def excludes_only_members(parameters: ResponseParameters[Any]) -> bool:
     """Tell whether the request only excludes the members."""
     return (
-        parameters is not None
-        and not parameters.attributes
+        not parameters.attributes
         and len(parameters.excluded_attributes or ()) == 1
         and _includes_members(parameters.excluded_attributes)
     )

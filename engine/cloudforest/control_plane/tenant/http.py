@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -11,9 +11,11 @@ from pydantic import ValidationError
 from scim2_models import (
     Error,
     InvalidSyntaxException,
+    ListResponse,
     NotFoundException,
     PayloadTooLargeException,
     PreconditionFailedException,
+    ResponseParameters,
     SCIMException,
     UniquenessException,
 )
@@ -21,9 +23,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cloudforest.adapters.store.tenant import VersionMismatch
-from cloudforest.adapters.store.tenant_rows import StoredResource, UniquenessConflict
-from cloudforest.control_plane.tenant.content import make_etag, make_location
+from cloudforest.adapters.store.tenant import (
+    StoredResource,
+    UniquenessConflict,
+    VersionMismatch,
+)
+from cloudforest.control_plane.api.http import BodyTooLarge, read_bounded_body
+from cloudforest.control_plane.tenant.content import make_etag, make_location, to_json
 
 MEDIA_TYPE = "application/scim+json"
 MAX_BODY_BYTES = 8 * 1024 * 1024
@@ -36,29 +42,36 @@ def get_base_url(request: Request) -> str:
 
 
 def scim_response(
-    body: bytes, *, status: int = 200, headers: Mapping[str, str] | None = None
+    body: bytes, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     return Response(body, status, headers, MEDIA_TYPE)
 
 
 def resource_response(
-    stored: StoredResource, body: bytes, base: str, *, status: int = 200
+    stored: StoredResource,
+    request: Request,
+    parameters: ResponseParameters[Any] | None = None,
+    *,
+    status: int = 200,
 ) -> Response:
+    base = get_base_url(request)
     headers = {"ETag": make_etag(stored), "Location": make_location(stored, base)}
-    return scim_response(body, status=status, headers=headers)
+    return scim_response(to_json(stored, base, parameters), status, headers)
+
+
+def list_response(resources: Sequence[Any], *, total: int, start: int = 1) -> Response:
+    document = {
+        "schemas": [str(ListResponse.__schema__)],
+        "totalResults": total,
+        "startIndex": start,
+        "itemsPerPage": len(resources),
+        "Resources": resources,
+    }
+    return scim_response(msgspec.json.encode(document))
 
 
 async def read_body(request: Request) -> bytes:
-    """Return the body; stop reading at the limit."""
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > MAX_BODY_BYTES:
-            raise PayloadTooLargeException(
-                detail=f"The request body is larger than {MAX_BODY_BYTES} bytes. Send "
-                "several smaller requests."
-            )
-    return bytes(body)
+    return await read_bounded_body(request, MAX_BODY_BYTES)
 
 
 def read_json(body: bytes) -> dict[str, Any]:
@@ -70,8 +83,9 @@ def read_json(body: bytes) -> dict[str, Any]:
         ) from error
 
 
-def parse_if_match(header: str | None) -> frozenset[int] | None:
+def read_if_match(request: Request) -> frozenset[int] | None:
     """Return the versions that If-Match allows; None: all."""
+    header = request.headers.get("if-match")
     if header is None or "*" in header:
         return None
     tags = (each.strip().removeprefix("W/").strip('"') for each in header.split(","))
@@ -84,43 +98,41 @@ def require_found(stored: StoredResource | None) -> StoredResource:
     return stored
 
 
-def _scim_exception(error: Exception) -> SCIMException | None:
+def _make_scim_error(error: Exception) -> Error:
     match error:
         case SCIMException():
-            return error
+            return error.to_error()
+        case BodyTooLarge():
+            return PayloadTooLargeException(detail=str(error)).to_error()
         case ValidationError():
-            return SCIMException.from_error(Error.from_validation_errors(error)[0])
+            found = Error.from_validation_errors(error)[0]
+            return SCIMException.from_error(found).to_error()
         case UniquenessConflict():
-            return UniquenessException(
-                detail="Another resource already has this unique value."
-            )
+            detail = "Another resource already has this unique value."
+            return UniquenessException(detail=detail).to_error()
         case VersionMismatch():
-            return PreconditionFailedException()
+            return PreconditionFailedException().to_error()
         case _:
-            return None
-
-
-def _make_scim_error(error: Exception) -> Error:
-    known = _scim_exception(error)
-    if known is not None:
-        return known.to_error()
-    if isinstance(error, HTTPException):
-        return Error(status=error.status_code, detail=error.detail)
-    return Error(status=500, detail="Internal error. See the log of the service.")
+            detail = "Internal error. See the log of the service."
+            return Error(status=500, detail=detail)
 
 
 async def error_response(_request: Request, error: Exception) -> Response:
-    answer = _make_scim_error(error)
-    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    if isinstance(error, HTTPException):
+        answer = Error(status=error.status_code, detail=error.detail)
+        headers = dict(error.headers or {})
+    else:
+        answer, headers = _make_scim_error(error), {}
     if answer.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
     body = msgspec.json.encode(answer.model_dump())
-    return scim_response(body, status=answer.status or 500, headers=headers)
+    return scim_response(body, answer.status or 500, headers)
 
 
 ERROR_HANDLERS = dict.fromkeys(
     (
         SCIMException,
+        BodyTooLarge,
         ValidationError,
         UniquenessConflict,
         VersionMismatch,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,24 +18,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from cloudforest.adapters.store.tenant import TenantDirectory
-from cloudforest.adapters.store.tenant_rows import (
+from cloudforest.adapters.store.tenant import (
     Members,
     ResourceContent,
     StoredResource,
+    TenantDirectory,
 )
 from cloudforest.control_plane.tenant.content import (
     are_members_requested,
     make_etag,
     parse_projection,
     to_content,
-    to_json,
     to_model,
 )
 from cloudforest.control_plane.tenant.http import (
-    get_base_url,
-    parse_if_match,
     read_body,
+    read_if_match,
     read_json,
     require_found,
     resource_response,
@@ -121,151 +119,112 @@ def mentions_members(patch: dict[str, Any]) -> bool:
     )
 
 
-Endpoint = Callable[[Request], Awaitable[Response]]
+@dataclass(frozen=True)
+class ResourceEndpoints:
+    directory: TenantDirectory
+    kind: ServedType
 
+    async def create(self, request: Request) -> Response:
+        resource = await self._read_resource(request, Context.RESOURCE_CREATION_REQUEST)
+        content = to_content(self.kind, resource, members=self.kind.has_members)
+        stored = await self.directory.create(self.kind.name, content)
+        return resource_response(stored, request, status=201)
 
-def _resource_response(
-    stored: StoredResource, request: Request, *, status: int = 200
-) -> Response:
-    base = get_base_url(request)
-    return resource_response(stored, to_json(stored, base), base, status=status)
-
-
-def _create(directory: TenantDirectory, kind: ServedType) -> Endpoint:
-    async def create(request: Request) -> Response:
-        resource = kind.model.model_validate_json(
-            await read_body(request),
-            scim_ctx=Context.RESOURCE_CREATION_REQUEST,
-            scim_policy=SCIM_POLICY,
-        )
-        content = to_content(kind, resource, members=kind.has_members)
-        stored = await directory.create(kind.name, content)
-        return _resource_response(stored, request, status=201)
-
-    return create
-
-
-def _read(directory: TenantDirectory, kind: ServedType) -> Endpoint:
-    async def read(request: Request) -> Response:
+    async def read(self, request: Request) -> Response:
         parameters = parse_projection(ResponseParameters, request.query_params)
-        members = kind.has_members and are_members_requested(parameters)
+        members = self.kind.has_members and are_members_requested(parameters)
         stored = require_found(
-            await directory.get(kind.name, request.path_params["id"], members=members)
+            await self.directory.get(
+                self.kind.name, request.path_params["id"], members=members
+            )
         )
         if request.headers.get("if-none-match") == make_etag(stored):
             return Response(status_code=304, headers={"ETag": make_etag(stored)})
-        base = get_base_url(request)
-        return resource_response(stored, to_json(stored, base, parameters), base)
+        return resource_response(stored, request, parameters)
 
-    return read
-
-
-def _replace(directory: TenantDirectory, kind: ServedType) -> Endpoint:
-    async def replace(request: Request) -> Response:
-        resource = kind.model.model_validate_json(
-            await read_body(request),
-            scim_ctx=Context.RESOURCE_REPLACEMENT_REQUEST,
-            scim_policy=SCIM_POLICY,
-        )
+    async def replace(self, request: Request) -> Response:
+        context = Context.RESOURCE_REPLACEMENT_REQUEST
+        resource = await self._read_resource(request, context)
+        members = self.kind.has_members
 
         def revise(stored: StoredResource) -> ResourceContent | None:
             resource.replace(to_model(stored))
-            content = to_content(
-                kind, resource, members=kind.has_members, before=stored
-            )
+            content = to_content(self.kind, resource, members=members, before=stored)
             same = content.body == stored.body
             return None if same and content.members == stored.members else content
 
-        stored = await directory.revise(
-            kind.name,
-            request.path_params["id"],
-            revise,
-            members=kind.has_members,
-            versions=parse_if_match(request.headers.get("if-match")),
-        )
-        return _resource_response(require_found(stored), request)
+        stored = await self._revise(request, revise, members=members)
+        return resource_response(stored, request)
 
-    return replace
-
-
-async def _patch_members(
-    directory: TenantDirectory,
-    kind: ServedType,
-    request: Request,
-    document: dict[str, Any],
-) -> StoredResource | None:
-    changes = parse_member_changes(document) if kind.has_members else None
-    if changes is None:
-        return None
-    return require_found(
-        await directory.change_members(
-            kind.name,
-            request.path_params["id"],
-            add=changes.add,
-            remove=list(changes.remove),
-            versions=parse_if_match(request.headers.get("if-match")),
-        )
-    )
-
-
-async def _patch_resource(
-    directory: TenantDirectory,
-    kind: ServedType,
-    request: Request,
-    document: dict[str, Any],
-) -> StoredResource:
-    members = kind.has_members and mentions_members(document)
-    operations = kind.patch_model.model_validate(
-        document, scim_ctx=Context.RESOURCE_PATCH_REQUEST, scim_policy=SCIM_POLICY
-    )
-
-    def revise(stored: StoredResource) -> ResourceContent | None:
-        resource: Resource[Any] = to_model(stored)
-        changed = operations.patch(resource, scim_policy=SCIM_POLICY)
-        if not changed:
-            return None
-        return to_content(kind, resource, members=members, before=stored)
-
-    return require_found(
-        await directory.revise(
-            kind.name,
-            request.path_params["id"],
-            revise,
-            members=members,
-            versions=parse_if_match(request.headers.get("if-match")),
-        )
-    )
-
-
-def _patch(directory: TenantDirectory, kind: ServedType) -> Endpoint:
-    async def patch(request: Request) -> Response:
+    async def patch(self, request: Request) -> Response:
         document = read_json(await read_body(request))
-        stored = await _patch_members(directory, kind, request, document)
-        if stored is None:
-            stored = await _patch_resource(directory, kind, request, document)
+        changes = parse_member_changes(document) if self.kind.has_members else None
+        if changes is None:
+            stored = await self._patch_resource(request, document)
+        else:
+            stored = require_found(
+                await self.directory.change_members(
+                    self.kind.name,
+                    request.path_params["id"],
+                    add=changes.add,
+                    remove=list(changes.remove),
+                    versions=read_if_match(request),
+                )
+            )
         # RFC 7644, 3.5.2: 204 if the request names no attributes.
         return Response(status_code=204, headers={"ETag": make_etag(stored)})
 
-    return patch
-
-
-def _delete(directory: TenantDirectory, kind: ServedType) -> Endpoint:
-    async def delete(request: Request) -> Response:
-        versions = parse_if_match(request.headers.get("if-match"))
-        id_ = request.path_params["id"]
-        if not await directory.delete(kind.name, id_, versions=versions):
+    async def delete(self, request: Request) -> Response:
+        id_, versions = request.path_params["id"], read_if_match(request)
+        if not await self.directory.delete(self.kind.name, id_, versions=versions):
             require_found(None)
         return Response(status_code=204)
 
-    return delete
+    async def _read_resource(self, request: Request, context: Context) -> Resource[Any]:
+        return self.kind.model.model_validate_json(
+            await read_body(request), scim_ctx=context, scim_policy=SCIM_POLICY
+        )
+
+    async def _patch_resource(
+        self, request: Request, document: dict[str, Any]
+    ) -> StoredResource:
+        members = self.kind.has_members and mentions_members(document)
+        operations = self.kind.patch_model.model_validate(
+            document, scim_ctx=Context.RESOURCE_PATCH_REQUEST, scim_policy=SCIM_POLICY
+        )
+
+        def revise(stored: StoredResource) -> ResourceContent | None:
+            resource: Resource[Any] = to_model(stored)
+            if not operations.patch(resource, scim_policy=SCIM_POLICY):
+                return None
+            return to_content(self.kind, resource, members=members, before=stored)
+
+        return await self._revise(request, revise, members=members)
+
+    async def _revise(
+        self,
+        request: Request,
+        revise: Callable[[StoredResource], ResourceContent | None],
+        *,
+        members: bool,
+    ) -> StoredResource:
+        return require_found(
+            await self.directory.revise(
+                self.kind.name,
+                request.path_params["id"],
+                revise,
+                members=members,
+                versions=read_if_match(request),
+            )
+        )
 
 
 def make_resource_routes(directory: TenantDirectory, kind: ServedType) -> list[Route]:
-    one = f"/{kind.endpoint}/{{id}}"
+    endpoints, one = ResourceEndpoints(directory, kind), f"/{kind.endpoint}/{{id}}"
     return [
-        Route(f"/{kind.endpoint}", _create(directory, kind), methods=["POST"]),
-        Route(one, _read(directory, kind), methods=["GET"]),
-        Route(one, _replace(directory, kind), methods=["PUT"]),
-        Route(one, _patch(directory, kind), methods=["PATCH"]),
-        Route(one, _delete(directory, kind), methods=["DELETE"]),
+        Route(f"/{kind.endpoint}", endpoints.create, methods=["POST"]),
+        Route(one, endpoints.read, methods=["GET"]),
+        Route(one, endpoints.replace, methods=["PUT"]),
+        Route(one, endpoints.patch, methods=["PATCH"]),
+        Route(one, endpoints.delete, methods=["DELETE"]),
     ]

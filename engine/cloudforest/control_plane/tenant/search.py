@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 from scim2_models import (
     Context,
-    ListResponse,
     NotImplementedException,
     ScimFilter,
     SearchRequest,
@@ -27,8 +26,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from cloudforest.adapters.store.tenant import TenantDirectory
-from cloudforest.adapters.store.tenant_rows import ResourceQuery, StoredResource
+from cloudforest.adapters.store.tenant import (
+    ResourceQuery,
+    StoredResource,
+    TenantDirectory,
+)
 from cloudforest.control_plane.tenant.content import (
     are_members_requested,
     excludes_only_members,
@@ -37,9 +39,9 @@ from cloudforest.control_plane.tenant.content import (
 )
 from cloudforest.control_plane.tenant.http import (
     get_base_url,
+    list_response,
     read_body,
     read_json,
-    scim_response,
 )
 from cloudforest.control_plane.tenant.types import (
     DEFAULT_RESULTS,
@@ -76,12 +78,16 @@ def _find_index_key(node: FilterNode, kind: ServedType) -> tuple[str, str] | Non
         ):
             if attr.lower() == "id":
                 return "id", value
-            for path, key in kind.index_keys.items():
-                if path.lower() == attr.lower():
-                    return path, key(value)
+            return next(
+                (
+                    (path, normalize(value))
+                    for path, normalize in kind.index_keys.items()
+                    if path.lower() == attr.lower()
+                ),
+                None,
+            )
         case _:
-            pass
-    return None
+            return None
 
 
 async def _filter_resources(
@@ -133,7 +139,7 @@ async def _find_resources(
     )
 
 
-async def _list_response(
+async def _respond(
     total: int, found: list[StoredResource], request: SearchRequest[Any], base: str
 ) -> Response:
     projected = request.attributes or request.excluded_attributes
@@ -145,14 +151,7 @@ async def _list_response(
             msgspec.Raw(to_json(each, base, parameters))
             for each in found[start : start + BATCH_SIZE]
         ]
-    document = {
-        "schemas": [str(ListResponse.__schema__)],
-        "totalResults": total,
-        "startIndex": request.start_index or 1,
-        "itemsPerPage": len(found),
-        "Resources": resources,
-    }
-    return scim_response(msgspec.json.encode(document))
+    return list_response(resources, total=total, start=request.start_index or 1)
 
 
 def _make_search(directory: TenantDirectory, kinds: tuple[ServedType, ...]) -> Endpoint:
@@ -174,7 +173,7 @@ def _make_search(directory: TenantDirectory, kinds: tuple[ServedType, ...]) -> E
             )
         search_request = model.model_validate(payload, scim_ctx=Context.SEARCH_REQUEST)
         total, found = await _find_resources(directory, kinds, search_request)
-        return await _list_response(total, found, search_request, get_base_url(request))
+        return await _respond(total, found, search_request, get_base_url(request))
 
     return search
 

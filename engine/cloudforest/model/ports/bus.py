@@ -22,14 +22,12 @@ class AgentBus(Protocol):
         store it before. Raises Unavailable when no agent of the domain answers, and
         Interrupted when an agent stops midway.
         """
-        ...
 
     def receive_hints(self) -> AsyncIterator[str]:
         """Yield the `domain_id` of each domain in which something has changed.
 
         Hints may be lost or repeated, and do not name objects.
         """
-        ...
 
 
 class ListenerBus(Protocol):
@@ -39,17 +37,14 @@ class ListenerBus(Protocol):
 
     async def renew_access(self, access: BusAccess) -> None:
         """Switch to a new credential without losing messages."""
-        ...
 
     async def listen(self, domain: str, answer: RequestHandler) -> None:
         """Subscribe to a domain's requests, shared with the domain's other agents."""
-        ...
 
     async def unlisten(self, domain: str) -> None: ...
 
     async def send_hint(self, domain: str) -> None:
         """Send a hint that something has changed in a domain; it may be lost."""
-        ...
 
     @property
     def is_connected(self) -> bool: ...

@@ -80,15 +80,12 @@ class Directory(Protocol):
 
     async def identify_domain(self) -> str:
         """Return the objectGUID of the domain root; this also tests the connection."""
-        ...
 
     async def resolve_dns(self, dns: Sequence[str]) -> dict[str, str]:
         """Return the objectGUID of each DN that exists, by the DN as given."""
-        ...
 
     async def read_members(self, group: str, *, nested: bool) -> GroupMembers:
         """Return the members of the group with this DN; `nested`: of its groups too."""
-        ...
 
     def read_changes(
         self,
@@ -104,7 +101,6 @@ class Directory(Protocol):
         out objects that do not match `where`; a delta yields every changed object, also
         those that no longer match.
         """
-        ...
 
     def read_subtree(
         self,
@@ -118,7 +114,6 @@ class Directory(Protocol):
         If `kind` is "container", the container itself is included. Objects that do not
         match `where` may be left out.
         """
-        ...
 
     def read_objects(
         self,
@@ -132,7 +127,6 @@ class Directory(Protocol):
         `members` are all current members. A deleted object may come with its objectGUID
         alone.
         """
-        ...
 
     async def find_proven_clear(
         self, guids: Sequence[str], attributes: Sequence[str]
@@ -142,19 +136,15 @@ class Directory(Protocol):
         The account may read these attributes, and they are empty. Objects without a
         proven attribute may be left out.
         """
-        ...
 
     async def shows_all_members(self) -> bool:
         """Return whether a group that is read shows all its members."""
-        ...
 
     async def shows_all_values(self) -> bool:
         """Return whether an object that is read shows all its values."""
-        ...
 
     async def list_missing_rights(self) -> tuple[str, ...]:
         """Return the rights that the account lacks for seeing deleted objects."""
-        ...
 
     def watch_changes(self) -> AsyncIterator[None]:
         """Yield whenever something may have changed.
@@ -162,6 +152,5 @@ class Directory(Protocol):
         Ends if the directory cannot send notifications; raises Unavailable when it
         stops sending them.
         """
-        ...
 
     async def close(self) -> None: ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Protocol
 
-from cloudforest.model.jobs import JobKey, KeyName
+from cloudforest.model.jobs import JobKey, ReadKey
 from cloudforest.model.program import ObjectType
 from cloudforest.model.source import Link, MatchValue, Origin, TargetResource
 
@@ -22,13 +22,11 @@ class Links(Protocol):
         self, target: str, ids: Sequence[str]
     ) -> dict[str, str]:
         """Return the resource id of each object that is linked."""
-        ...
 
     async def find_linked_objects(
         self, target: str, resources: Sequence[str]
     ) -> dict[str, str]:
         """Return the objectGUID that each of these resource ids is linked to."""
-        ...
 
     async def save_observed(
         self, target: str, observed: Sequence[Link], gone: Sequence[str]
@@ -39,17 +37,14 @@ class Links(Protocol):
         them. All these objects, and those that refer to the gone ones, are evaluated
         again.
         """
-        ...
 
     async def count_links(
         self, target: str, job: str | None, type_: ObjectType | None
     ) -> dict[Origin, int]:
         """Count the linked objects by origin; None for `job` and `type_` means all."""
-        ...
 
-    async def count_managed(self, job: KeyName, target: str) -> int:
+    async def count_managed(self, job: ReadKey, target: str) -> int:
         """Count the job's objects that are linked and not yet deprovisioned."""
-        ...
 
     async def list_membership_changes(
         self,
@@ -67,7 +62,6 @@ class Links(Protocol):
         has lost the member, no job holds it, its type is one of `types`, and its own
         deprovisioning is not held back.
         """
-        ...
 
     async def retain_written_members(
         self, target: str, group: str, present: Collection[str]
@@ -76,27 +70,22 @@ class Links(Protocol):
 
         `present` are the resource ids of the members that it has.
         """
-        ...
 
     async def find_emptied_groups(
         self, jobs: JobKey, cycle: str, groups: Sequence[str]
     ) -> frozenset[str]:
         """Return which of the groups have no member left and get no new one."""
-        ...
 
     async def list_groups_of(
-        self, job: KeyName, member: str, limit: int
+        self, job: ReadKey, member: str, limit: int
     ) -> tuple[int, tuple[str, ...]]:
         """Return how many of the job's groups have the member, and the first DNs."""
-        ...
 
     async def load_written_members(self, target: str, group: str) -> frozenset[str]:
         """Return the members that the target has because we wrote them."""
-        ...
 
-    async def load_dns(self, job: KeyName, ids: Sequence[str]) -> dict[str, str]:
+    async def load_dns(self, job: ReadKey, ids: Sequence[str]) -> dict[str, str]:
         """Return the DN of each of these objects that the job has imported."""
-        ...
 
     async def save_snapshot(
         self,
@@ -106,13 +95,11 @@ class Links(Protocol):
         paths: Sequence[str],
     ) -> None:
         """Add resources to a snapshot of the target, searchable by these paths."""
-        ...
 
     async def load_snapshot_resources(
         self, snapshot: str, resource_type: str, resources: Sequence[str]
     ) -> dict[str, TargetResource]:
         """Return the resources that the snapshot has, by id."""
-        ...
 
     async def clear_snapshot(self, snapshot: str) -> None: ...
 
@@ -123,4 +110,3 @@ class Links(Protocol):
 
         The keys are those of `program.mapping.desired.make_match_key`.
         """
-        ...

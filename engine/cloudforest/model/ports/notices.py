@@ -56,13 +56,11 @@ class Mailer(Protocol):
         Raises Rejected if the server refused all recipients, and Unavailable,
         CredentialRejected or Misconfigured if it would refuse every other notice too.
         """
-        ...
 
 
 class NoticeStore(Protocol):
     async def list_notified(self) -> frozenset[Occurrence]:
         """Return the lasting occurrences that operators were notified of."""
-        ...
 
     async def mark_notified(
         self, occurrences: Collection[Occurrence], now: datetime

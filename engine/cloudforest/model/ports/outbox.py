@@ -8,7 +8,7 @@ from typing import Protocol
 
 from cloudforest.model.cycles import LogEntry
 from cloudforest.model.effects import Effect, EvaluatedBatch, Outcome
-from cloudforest.model.jobs import KeyName
+from cloudforest.model.jobs import LiveKey, ReadKey, WriteKey
 from cloudforest.model.stages import Allowance, BudgetCharge, Stage, StagedEffect
 
 
@@ -21,77 +21,69 @@ class Outbox(Protocol):
     """
 
     async def begin_evaluation(
-        self, job: KeyName, target: str, digest: str
+        self, job: WriteKey, target: str, digest: str
     ) -> tuple[int, int, int]:
         """Return how many objects are in scope, settled, and due for evaluation.
 
         Those due include linked objects that left the scope. Objects that refer to an
         unsettled one are unsettled first.
         """
-        ...
 
     async def save_evaluated_batch(
-        self, job: KeyName, cycle: str, digest: str, batch: EvaluatedBatch
+        self, job: WriteKey, cycle: str, digest: str, batch: EvaluatedBatch
     ) -> None:
         """Store effects and references, and settle the objects that need no effect."""
-        ...
 
-    async def settle_written(self, job: KeyName, cycle: str, digest: str) -> None:
+    async def settle_written(self, job: WriteKey, cycle: str, digest: str) -> None:
         """Settle the objects whose effects have all left the outbox in this cycle."""
-        ...
 
     async def load_effects(
-        self, job: KeyName, keys: Sequence[str]
+        self, job: ReadKey, keys: Sequence[str]
     ) -> dict[str, Effect]: ...
 
     async def save_effects(
-        self, job: KeyName, cycle: str, effects: Sequence[Effect]
+        self, job: WriteKey, cycle: str, effects: Sequence[Effect]
     ) -> None:
         """Put effects into the outbox; each replaces the effect with the same key."""
-        ...
 
-    async def mark_sent(self, job: KeyName, keys: Sequence[str], *, sent: bool) -> None:
+    async def mark_sent(
+        self, job: WriteKey, keys: Sequence[str], *, sent: bool
+    ) -> None:
         """Store whether these creations may have reached the target."""
-        ...
 
     async def drop_stale_effects(
-        self, job: KeyName, cycle: str, *, only_object: str | None = None
+        self, job: WriteKey, cycle: str, *, only_object: str | None = None
     ) -> None:
         """Forget the effects, of one object or all, that this cycle did not save."""
-        ...
 
-    async def remove_effects(self, job: KeyName, keys: Sequence[str]) -> None: ...
+    async def remove_effects(self, job: WriteKey, keys: Sequence[str]) -> None: ...
 
     async def find_pending_writes(
-        self, job: KeyName, cycle: str, ids: Sequence[str]
+        self, job: ReadKey, cycle: str, ids: Sequence[str]
     ) -> dict[str, str | None]:
         """Return the objects that this cycle will write; held effects do not count.
 
         The value is the id of the existing resource, or None for a creation.
         """
-        ...
 
     async def find_pending_creations(
-        self, job: KeyName, cycle: str, ids: Sequence[str]
+        self, job: ReadKey, cycle: str, ids: Sequence[str]
     ) -> dict[str, int]:
         """Return the phase of each of these objects that this cycle will create."""
-        ...
 
     async def find_pending_adoptions(
-        self, job: KeyName, cycle: str, resources: Sequence[str]
+        self, job: ReadKey, cycle: str, resources: Sequence[str]
     ) -> dict[str, str]:
         """Return the objectGUID for which this cycle will adopt each resource."""
-        ...
 
     async def list_pending_effects(
-        self, job: KeyName, cycle: str, phase: int, *, after: str, limit: int
+        self, job: ReadKey, cycle: str, phase: int, *, after: str, limit: int
     ) -> list[Effect]:
         """Return the cycle's pending effects of a phase that follow `after`, by key."""
-        ...
 
     async def save_outcomes(
         self,
-        job: KeyName,
+        job: WriteKey,
         target: str,
         cycle: str,
         *,
@@ -106,59 +98,49 @@ class Outbox(Protocol):
         their stage. Raises AlreadyLinked, and stores nothing, if a resource is linked
         to another object.
         """
-        ...
 
     async def list_due_effects(
-        self, job: KeyName, now: datetime, *, after: str, limit: int
+        self, job: ReadKey, now: datetime, *, after: str, limit: int
     ) -> list[Effect]:
         """Return escrowed effects due at `now` that follow `after`, by key."""
-        ...
 
     async def list_effects(
-        self, job: KeyName, *, after: str, limit: int
+        self, job: ReadKey, *, after: str, limit: int
     ) -> list[Effect]:
         """Return effects of any state that follow `after`, by key."""
-        ...
 
     async def list_escrowed_effects(
-        self, job: KeyName, *, after: str, limit: int
+        self, job: ReadKey, *, after: str, limit: int
     ) -> list[tuple[Effect, str | None]]:
         """Return escrowed effects that follow `after`, by key, with the object's DN."""
-        ...
 
     async def retry_escrowed(
-        self, job: KeyName, object_guid: str | None, now: datetime
+        self, job: LiveKey, object_guid: str | None, now: datetime
     ) -> int:
         """Make the escrow of an object (None: all objects) due; return the number.
 
         Given-up effects are included. Attempts are forgotten and the 28 days start
         over. Whether a creation may have reached the target is kept.
         """
-        ...
 
     async def count_effects(self) -> dict[str, dict[str, int]]:
         """Return the number of effects of each job, by state."""
-        ...
 
-    async def save_stage(self, stage: Stage) -> None:
+    async def save_stage(self, new: Stage) -> None:
         """Store a stage with the effects of its cycle that name it."""
-        ...
 
     async def list_stages(self, job: str | None = None) -> list[Stage]:
         """Return the stages that wait for a decision, the oldest first."""
-        ...
 
     async def list_staged_effects(
         self, stage: str, after: str, limit: int
     ) -> list[StagedEffect]:
         """Return the effects of a stage that follow `after`, by key."""
-        ...
 
     async def list_superseded_effects(
         self, job: str, cycle: str, stage: str, limit: int
     ) -> list[StagedEffect]:
         """Return effects of a stage that this cycle no longer wants."""
-        ...
 
     async def forget_staged_effects(
         self, stage: str, keys: Sequence[str], log: Sequence[LogEntry]
@@ -169,7 +151,6 @@ class Outbox(Protocol):
 
         Escrowed effects that waited for a stage become due.
         """
-        ...
 
     async def discard_stage(self, stage: Stage, now: datetime) -> int:
         """Discard the stage's effects, so that they are not proposed again.
@@ -177,14 +158,11 @@ class Outbox(Protocol):
         Escrowed effects that waited for the stage become due. Returns the number of
         discarded effects.
         """
-        ...
 
-    async def save_allowance(self, allowance: Allowance) -> None: ...
+    async def save_allowance(self, new: Allowance) -> None: ...
 
     async def list_allowances(self, now: datetime) -> list[Allowance]:
         """Return the allowances that have not ended."""
-        ...
 
     async def sum_budget_charges(self, job: str, guard: str, since: datetime) -> int:
         """Return how many effects were charged to a budget; forget older charges."""
-        ...

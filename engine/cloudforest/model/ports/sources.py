@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from cloudforest.model.cycles import ImportEnd, Watermark
-from cloudforest.model.jobs import KeyName
+from cloudforest.model.jobs import ReadKey, WriteKey
 from cloudforest.model.messages import Record
 from cloudforest.model.source import Presence, SourceObject
 
@@ -18,15 +18,14 @@ class Sources(Protocol):
     decided about it.
     """
 
-    async def load_watermark(self, job: KeyName) -> Watermark | None: ...
+    async def load_watermark(self, job: ReadKey) -> Watermark | None: ...
 
-    async def begin_import(self, job: KeyName, cycle: str) -> int:
+    async def begin_import(self, job: WriteKey) -> int:
         """Return the generation under which the rows of this import are stored."""
-        ...
 
     async def save_page(
         self,
-        job: KeyName,
+        job: WriteKey,
         generation: int,
         records: Sequence[Record],
         cursor: Watermark | None,
@@ -37,10 +36,9 @@ class Sources(Protocol):
         groups that entered the scope, and for rows that lie in moved containers. An
         inquiry ends as soon as the import names the object.
         """
-        ...
 
     async def finish_import(
-        self, job: KeyName, target: str, generation: int, end: ImportEnd
+        self, job: WriteKey, target: str, generation: int, end: ImportEnd
     ) -> None:
         """Store the watermark, and add the inquiries that the import leaves open.
 
@@ -49,36 +47,31 @@ class Sources(Protocol):
         full read of their type did not name, for objects that entered or left the
         scope's groups, and for those of `end.inquire_about`.
         """
-        ...
 
-    async def forget_unlinked(self, job: KeyName, target: str) -> None:
+    async def forget_unlinked(self, job: WriteKey, target: str) -> None:
         """Delete the rows that are out or gone and have no link."""
-        ...
 
-    async def add_inquiries(self, job: KeyName, ids: Sequence[str]) -> None: ...
+    async def add_inquiries(self, job: WriteKey, ids: Sequence[str]) -> None: ...
 
-    async def list_inquiries(self, job: KeyName, limit: int) -> list[str]:
+    async def list_inquiries(self, job: ReadKey, limit: int) -> list[str]:
         """Return the first open inquiries, ordered by objectGUID."""
-        ...
 
     async def find_hidden_attributes(
-        self, job: KeyName, ids: Sequence[str]
+        self, job: ReadKey, ids: Sequence[str]
     ) -> frozenset[str]:
         """Return the attributes that any of these objects showed and may now hide.
 
         Names are in lower case. Their values are kept until they are proved empty.
         """
-        ...
 
     async def save_answers(
-        self, job: KeyName, generation: int, records: Sequence[Record]
+        self, job: WriteKey, generation: int, records: Sequence[Record]
     ) -> None:
         """Store the answer to a `read`; its inquiries stay open until it has ended."""
-        ...
 
     async def close_inquiries(
         self,
-        job: KeyName,
+        job: WriteKey,
         generation: int,
         ids: Sequence[str],
         *,
@@ -93,11 +86,10 @@ class Sources(Protocol):
         A row in scope that no answer of this generation named becomes unknown. If the
         answer was `complete`, the groups that it named lose their older members.
         """
-        ...
 
     async def list_source_objects(
         self,
-        job: KeyName,
+        job: ReadKey,
         target: str,
         after: str,
         limit: int,
@@ -109,28 +101,24 @@ class Sources(Protocol):
         These are the objects in scope, and linked ones that are unknown, out or gone.
         Objects that are settled under the digest `settled` are left out.
         """
-        ...
 
     async def load_source_object(
-        self, job: KeyName, object_guid: str
+        self, job: ReadKey, object_guid: str
     ) -> SourceObject | None:
         """Return the object, whatever its presence."""
-        ...
 
     async def find_known_objects(
-        self, job: KeyName, target: str, ids: Sequence[str]
+        self, job: ReadKey, target: str, ids: Sequence[str]
     ) -> frozenset[str]:
         """Return which of the objects are in scope of the job or linked."""
-        ...
 
     async def list_unknown_objects(
-        self, job: KeyName, limit: int
+        self, job: ReadKey, limit: int
     ) -> tuple[int, tuple[str, ...]]:
         """Return how many objects are unknown, and the first of them.
 
         Objects that may hide an attribute count as unknown.
         """
-        ...
 
     async def load_presences(
         self, jobs: Sequence[str], ids: Sequence[str]
@@ -139,4 +127,3 @@ class Sources(Protocol):
 
         If the jobs differ, the first of `in`, `unknown`, `out` and `gone` counts.
         """
-        ...

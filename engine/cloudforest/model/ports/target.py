@@ -19,26 +19,25 @@ class Target(Protocol):
     TargetUnavailable for the whole service (down, 401, 429 for too long).
     """
 
-    requests: int
-    """Requests sent so far."""
+    @property
+    def requests(self) -> int:
+        """Requests sent so far."""
+        ...
 
     def list_resources(
         self, resource_type: str, paths: Sequence[str]
     ) -> AsyncIterator[TargetResource]:
         """Yield every resource, page by page, without members."""
-        ...
 
     async def find(
         self, resource_type: str, path: str, value: MatchValue, paths: Sequence[str]
     ) -> tuple[TargetResource, ...]:
         """Return the resources whose `path` equals `value`."""
-        ...
 
     async def find_taken_values(
         self, resource_type: str, path: str, values: Sequence[str]
     ) -> frozenset[str]:
         """Return which of the values a resource has at `path`."""
-        ...
 
     async def list_member_ids(
         self, resource_type: str, resource: str
@@ -49,7 +48,6 @@ class Target(Protocol):
 
         Raises TargetUnavailable only if nothing was created, as far as is known.
         """
-        ...
 
     async def modify(
         self, resource_type: str, resource: str, changes: Sequence[Change]
@@ -66,7 +64,6 @@ class Target(Protocol):
 
     async def delete(self, resource_type: str, resource: str) -> None:
         """Delete a resource; raises ResourceNotFound if it does not exist."""
-        ...
 
     async def close(self) -> None: ...
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from cloudforest.model.program import Attribute, Call, Constant, Expression, Template
 from cloudforest.program.expressions.catalog import FUNCTIONS
-from cloudforest.program.expressions.function import ValueKind
 
 SELECT_UNIQUE_VALUE = "SelectUniqueValue"
 """The function that asks the target for free values."""
@@ -26,6 +25,20 @@ def find_calls(expression: Expression) -> Iterator[Call]:
         if isinstance(each, Call):
             yield each
             waiting += [inner for inner in reversed(each.arguments) if inner]
+
+
+def find_expression_attributes(expression: Expression) -> frozenset[str]:
+    """Return the attributes that an expression reads, in lower case."""
+    match expression:
+        case Constant():
+            return frozenset()
+        case Attribute(name=name):
+            return frozenset({name.lower()})
+        case Call(arguments=arguments):
+            given = (each for each in arguments if each is not None)
+            return frozenset[str]().union(*map(find_expression_attributes, given))
+        case Template(reads=reads):
+            return frozenset(name.lower() for name in reads)
 
 
 def find_impure_functions(expression: Expression) -> tuple[str, ...]:
@@ -66,21 +79,6 @@ def is_constant(expression: Expression) -> bool:
             return not reads
         case Call(function=name, arguments=arguments):
             function = FUNCTIONS.get(name)
-            if function is None or function.impure or function.build is None:
+            if function is None or function.impure or function.contextual:
                 return False
-            return all(each is None or is_constant(each) for each in arguments)
-
-
-def find_value_kind(expression: Expression) -> ValueKind:
-    """Return the kind of an expression's value."""
-    match expression:
-        case Constant(value=bool()):
-            return "boolean"
-        case Constant(value=int() | float()):
-            return "number"
-        case Attribute():
-            return "values"
-        case Call(function=name) if name in FUNCTIONS:
-            return FUNCTIONS[name].gives
-        case _:
-            return "text"
+            return all(is_constant(each) for each in arguments if each)

@@ -1,58 +1,44 @@
-"""All functions by name, the checks of their calls, and their reference."""
+"""All functions by name, and the checks of their calls."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import TypeVar
+from collections.abc import Sequence
 
+from cloudforest.base.wording import suggest
 from cloudforest.model.program import Call, Constant, Expression, Scalar
-from cloudforest.program.expressions.choice import CHOICE_FUNCTIONS
+from cloudforest.program.expressions import (
+    choice,
+    dates,
+    encodings,
+    lists,
+    replace,
+    texts,
+)
 from cloudforest.program.expressions.date_parsing import as_moment_or_none
-from cloudforest.program.expressions.dates import DATE_FUNCTIONS
-from cloudforest.program.expressions.flow import FLOW_FUNCTIONS
 from cloudforest.program.expressions.function import (
+    OPERATORS,
     Arguments,
     CallFault,
     Function,
     Parameter,
     ValueKind,
 )
-from cloudforest.program.expressions.lists import VALUE_FUNCTIONS
-from cloudforest.program.expressions.texts import TEXT_FUNCTIONS
 from cloudforest.program.expressions.values import as_quoted_number_or_none
 
-OPERATORS = ("=", "<>", ">", ">=", "<", "<=", "&")
-
 FUNCTIONS: dict[str, Function] = {
-    each.name: each
-    for each in (
-        *TEXT_FUNCTIONS,
-        *VALUE_FUNCTIONS,
-        *DATE_FUNCTIONS,
-        *CHOICE_FUNCTIONS,
-        *FLOW_FUNCTIONS,
-    )
+    name: function
+    for module in (texts, encodings, replace, lists, dates, choice)
+    for name, function in module.TABLE.items()
 }
 
 
-T = TypeVar("T")
-
-_UNFIT_KINDS: dict[ValueKind, frozenset[ValueKind]] = {
-    "number": frozenset({"boolean", "date", "reference"}),
-    "date": frozenset({"number", "boolean", "reference"}),
-    "boolean": frozenset({"date", "reference"}),
-    "reference": frozenset({"number", "boolean", "date"}),
+_UNFIT_KINDS: dict[ValueKind, tuple[str, frozenset[ValueKind]]] = {
+    "number": ("a number", frozenset({"boolean", "date", "reference"})),
+    "date": ("a date", frozenset({"number", "boolean", "reference"})),
+    "boolean": ("a condition", frozenset({"date", "reference"})),
+    "reference": ("a reference", frozenset({"number", "boolean", "date"})),
 }
-"""Kinds of results that do not fit an argument of a kind."""
-
-_KIND_NOUNS: dict[ValueKind, str] = {
-    "number": "a number",
-    "date": "a date",
-    "boolean": "a condition",
-    "reference": "a reference",
-}
+"""What an argument of a kind needs, and kinds of results that do not fit it."""
 
 
 def _format_expected_count(function: Function) -> str:
@@ -67,29 +53,22 @@ def _format_expected_count(function: Function) -> str:
 
 
 def make_unknown_function_fault(name: str) -> CallFault:
-    names = {each.lower(): each for each in FUNCTIONS if each not in OPERATORS}
-    close = get_close_matches(name.lower(), names, n=1, cutoff=0.7)
-    hint = (
-        f'Did you mean "{names[close[0]]}"?'
-        if close
-        else "`cloudforest expression functions` lists all of them."
-    )
+    otherwise = "`cloudforest expression functions` lists all of them."
+    hint = suggest(name, FUNCTIONS.keys() - OPERATORS, otherwise)
     return CallFault(f'Unknown function "{name}". {hint}')
 
 
 def align_arguments(
-    name: str, arguments: Sequence[Expression | None], places: Sequence[T], gap: T
-) -> tuple[tuple[Expression | None, ...], tuple[T, ...]]:
+    name: str, arguments: Sequence[Expression | None], places: Sequence[int], gap: int
+) -> tuple[tuple[Expression | None, ...], tuple[int, ...]]:
     """Return arguments and their places, with an empty one for an omitted argument."""
     parameters = FUNCTIONS[name].parameters if name in FUNCTIONS else ()
-    left_out = [index for index, each in enumerate(parameters) if each.omitted]
-    if not left_out or len(arguments) != len(parameters) - 1:
-        return tuple(arguments), tuple(places)
-    at = left_out[0]
-    return (
-        (*arguments[:at], None, *arguments[at:]),
-        (*places[:at], gap, *places[at:]),
-    )
+    aligned, located = list(arguments), list(places)
+    for at, each in enumerate(parameters):
+        if each.omitted and len(arguments) == len(parameters) - 1:
+            aligned.insert(at, None)
+            located.insert(at, gap)
+    return tuple(aligned), tuple(located)
 
 
 def _find_literal_need(parameter: Parameter, value: Scalar) -> str | None:
@@ -100,14 +79,10 @@ def _find_literal_need(parameter: Parameter, value: Scalar) -> str | None:
     match parameter.kind:
         case "number" if as_quoted_number_or_none(value) is None:
             return "a number"
-        case "date" if not _may_be_date(value):
+        case "date" if as_moment_or_none(value) is None:
             return "a date"
         case _:
             return None
-
-
-def _may_be_date(value: Scalar) -> bool:
-    return isinstance(value, str) and as_moment_or_none(value) is not None
 
 
 def _find_need(
@@ -118,28 +93,25 @@ def _find_need(
         free = function.name == "FormatDateTime" and parameter.kind == "date"
         return None if free else _find_literal_need(parameter, each.value)
     if isinstance(each, Call) and each.function in FUNCTIONS:
-        gives = FUNCTIONS[each.function].gives
-        if gives in _UNFIT_KINDS.get(parameter.kind, frozenset()):
-            return _KIND_NOUNS[parameter.kind]
+        needed, unfit = _UNFIT_KINDS.get(parameter.kind, (None, frozenset()))
+        if FUNCTIONS[each.function].gives in unfit:
+            return needed
     return None
 
 
 def _find_argument_fault(function: Function, arguments: Arguments) -> CallFault | None:
     for position, each in enumerate(arguments):
         parameter = function.parameter_at(position)
-        if each is None:
-            if not parameter.optional and position < function.minimum:
-                return CallFault(
-                    f'{function.name} needs the argument "{parameter.name}", which is'
-                    " empty.",
-                    position,
-                )
-            continue
-        needed = _find_need(function, parameter, each)
+        what, needed = f'argument "{parameter.name}"', None
+        if each is not None:
+            needed = _find_need(function, parameter, each)
+        elif not parameter.optional and position < function.minimum:
+            return CallFault(
+                f"{function.name} needs the {what}, which is empty.", position
+            )
         if needed is not None:
             return CallFault(
-                f'The argument "{parameter.name}" of {function.name} must be {needed}.',
-                position,
+                f"The {what} of {function.name} must be {needed}.", position
             )
     return None
 
@@ -161,41 +133,6 @@ def find_call_fault(name: str, arguments: Arguments) -> CallFault | None:
     return fault
 
 
-@dataclass(frozen=True)
-class FunctionEntry:
-    """A function in the reference."""
-
-    name: str
-    syntax: str
-    gives: ValueKind
-    summary: str
-    pure: bool
-    parameters: tuple[Parameter, ...]
-
-
-def _format_parameter(parameter: Parameter) -> str:
-    return f"[{parameter.name}]" if parameter.optional else parameter.name
-
-
-def format_syntax(function: Function) -> str:
-    """Return `Name(required, [optional], repeating, …)`, or `left operator right`."""
-    names = [_format_parameter(each) for each in function.parameters]
-    if function.name in OPERATORS:
-        return f"{names[0]} {function.name} {names[1]}"
-    if function.bare:
-        return function.name
-    again = ["…"] if function.repeat_length else []
-    return f"{function.name}({', '.join([*names, *again])})"
-
-
-def list_functions() -> Iterator[FunctionEntry]:
-    """Yield every function, sorted by name, operators first."""
-    for each in sorted(FUNCTIONS.values(), key=lambda each: each.name.lower()):
-        yield FunctionEntry(
-            name=each.name,
-            syntax=format_syntax(each),
-            gives=each.gives,
-            summary=each.summary,
-            pure=not each.impure,
-            parameters=each.parameters,
-        )
+def list_functions() -> list[Function]:
+    """Return every function, sorted by name, operators first."""
+    return sorted(FUNCTIONS.values(), key=lambda each: each.name.lower())

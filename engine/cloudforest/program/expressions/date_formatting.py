@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -55,9 +56,9 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _MAX_COUNTS = {"f": 7, "F": 7}
-_FULL_NAME_COUNT = 4
-"""The number of letters for a full name; three give a short name."""
+_NOON = 12
 _SHORT_NAME_COUNT = 3
+"""The number of letters for a short name; more give the full name."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +76,10 @@ def _make_piece(found: re.Match[str]) -> FormatPiece | None:
         if len(run) > _MAX_COUNTS.get(run[0], MAX_FORMAT_LENGTH):
             raise ValueFault("The date format has more than 7 decimals of a second.")
         return FormatPiece(run[0], len(run))
-    for quoted in (found["single"], found["double"]):
-        if quoted is not None:
-            return FormatPiece(
-                "", literal=re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL)
-            )
+    quoted = found["double"] if found["single"] is None else found["single"]
+    if quoted is not None:
+        literal = re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL)
+        return FormatPiece("", literal=literal)
     literal = found["escaped"] or found["other"]
     return FormatPiece("", literal=literal) if literal else None
 
@@ -108,80 +108,47 @@ def split_format(format_text: str) -> tuple[FormatPiece, ...]:
     return tuple(each for each in made if each is not None)
 
 
-def _format_day(at: datetime, count: int) -> str:
-    if count >= _SHORT_NAME_COUNT:
-        name = DAY_NAMES[at.weekday()]
-        return name if count >= _FULL_NAME_COUNT else name[:_SHORT_NAME_COUNT]
-    return f"{at.day:0{count}}"
+def _format_named(number: int, name: str, count: int) -> str:
+    """Write a day or month as a number, or as its short or full name."""
+    if count < _SHORT_NAME_COUNT:
+        return f"{number:0{count}}"
+    return name if count > _SHORT_NAME_COUNT else name[:_SHORT_NAME_COUNT]
 
 
-def _format_month(at: datetime, count: int) -> str:
-    if count >= _SHORT_NAME_COUNT:
-        name = MONTH_NAMES[at.month - 1]
-        return name if count >= _FULL_NAME_COUNT else name[:_SHORT_NAME_COUNT]
-    return f"{at.month:0{count}}"
-
-
-def _format_year(at: datetime, count: int) -> str:
-    if count <= 2:  # noqa: PLR2004 - y and yy: without the century
-        return f"{at.year % 100:0{count}}"
-    return f"{at.year:0{count}}"
-
-
-def _format_fraction(at: datetime, piece: FormatPiece) -> str:
-    digits = f"{at.microsecond:06}0"[: piece.count]
-    return digits if piece.letter == "f" else digits.rstrip("0")
-
-
-def _format_half(at: datetime, count: int) -> str:
-    half = "AM" if at.hour < 12 else "PM"  # noqa: PLR2004 - noon
-    return half if count > 1 else half[0]
+def _format_fraction(at: datetime, count: int) -> str:
+    return f"{at.microsecond:06}0"[:count]
 
 
 def _format_two_digits(value: int, count: int) -> str:
     return f"{value:0{min(count, 2)}}"
 
 
-def _format_utc_offset(count: int) -> str:
-    """Return the offset of UTC: all dates are in UTC."""
-    return {1: "+0", 2: "+00"}.get(count, "+00:00")
-
-
-def _format_piece(at: datetime, piece: FormatPiece, *, zoned: bool) -> str:
-    count = piece.count
-    match piece.letter:
-        case "d":
-            return _format_day(at, count)
-        case "M":
-            return _format_month(at, count)
-        case "y":
-            return _format_year(at, count)
-        case "f" | "F":
-            return _format_fraction(at, piece)
-        case letter:
-            return _format_clock_piece(at, letter, count, zoned=zoned)
-
-
-def _format_clock_piece(at: datetime, letter: str, count: int, *, zoned: bool) -> str:
-    made = {
-        "h": _format_two_digits(at.hour % 12 or 12, count),
-        "H": _format_two_digits(at.hour, count),
-        "m": _format_two_digits(at.minute, count),
-        "s": _format_two_digits(at.second, count),
-        "t": _format_half(at, count),
-        "z": _format_utc_offset(count),
-        "K": "Z" if zoned else "",
-        "g": "A.D.",
-    }
-    return made[letter]
+_FORMATTERS: dict[str, Callable[[datetime, int], str]] = {
+    "d": lambda at, count: _format_named(at.day, DAY_NAMES[at.weekday()], count),
+    "M": lambda at, count: _format_named(at.month, MONTH_NAMES[at.month - 1], count),
+    "y": lambda at, count: f"{at.year if count > 2 else at.year % 100:0{count}}",  # noqa: PLR2004 - y and yy: without the century
+    "f": _format_fraction,
+    "F": lambda at, count: _format_fraction(at, count).rstrip("0"),
+    "h": lambda at, count: _format_two_digits(at.hour % 12 or 12, count),
+    "H": lambda at, count: _format_two_digits(at.hour, count),
+    "m": lambda at, count: _format_two_digits(at.minute, count),
+    "s": lambda at, count: _format_two_digits(at.second, count),
+    "t": lambda at, count: ("AM" if at.hour < _NOON else "PM")[:count],
+    "z": lambda _at, count: {1: "+0", 2: "+00"}.get(count, "+00:00"),
+    "g": lambda _at, _count: "A.D.",
+}
+"""What writes each letter but K. All dates are in UTC."""
 
 
 def format_date(at: datetime, format_text: str, *, has_zone: bool) -> str:
     """Write a date; `has_zone` if its text contained a time zone, or `Z`."""
     made = ""
     for each in split_format(format_text):
-        part = _format_piece(at, each, zoned=has_zone) if each.letter else each.literal
-        if each.letter == "F" and not part:
-            made = made.removesuffix(".")
-        made += part
+        if each.letter == "K":
+            made += "Z" if has_zone else ""
+        elif each.letter:
+            part = _FORMATTERS[each.letter](at, each.count)
+            made = (made if part else made.removesuffix(".")) + part
+        else:
+            made += each.literal
     return made

@@ -36,23 +36,23 @@ _MONTH_PATTERN = "|".join(f"{each}|{each[:3]}" for each in MONTH_NAMES)
 _DAY_PATTERN = "|".join(f"{each}|{each[:3]}" for each in DAY_NAMES)
 _TIME_PATTERN = r"""
     (?:(?:T|\s+|\s*,\s*)
-       (?P<hour>[0-9]{1,2})
-       (?::(?P<minute>[0-9]{1,2})(?::(?P<second>[0-9]{1,2})(?:[.,](?P<part>[0-9]{1,9}))?)?
-       )?\s*(?P<half>[AP]M)?
+       (?P<H>[0-9]{1,2})
+       (?::(?P<m>[0-9]{1,2})(?::(?P<s>[0-9]{1,2})(?:[.,](?P<f>[0-9]{1,9}))?)?
+       )?\s*(?P<t>[AP]M)?
     )?
 """
-_ZONE_PATTERN = r"\s*(?P<zone>Z|GMT|UTC|[+-][0-9]{1,2}(?::?[0-9]{2})?)?"
-_YEAR_PATTERN = r"(?P<year>[0-9]{4}|[0-9]{2})"
+_ZONE_PATTERN = r"\s*(?P<z>Z|GMT|UTC|[+-][0-9]{1,2}(?::?[0-9]{2})?)?"
+_YEAR_PATTERN = r"(?P<y>[0-9]{4}|[0-9]{2})"
 _DATE_PATTERNS = (
-    r"(?P<year>[0-9]{4})[-/.](?P<month>[0-9]{1,2})[-/.](?P<day>[0-9]{1,2})",
-    rf"(?P<month>[0-9]{{1,2}})[-/.](?P<day>[0-9]{{1,2}})[-/.]{_YEAR_PATTERN}",
-    rf"(?:(?P<weekday>{_DAY_PATTERN}),?\s+)?(?P<day>[0-9]{{1,2}})[-\s]+(?P<month>{_MONTH_PATTERN}),?[-\s]+{_YEAR_PATTERN}",
-    rf"(?:(?P<weekday>{_DAY_PATTERN}),?\s+)?(?P<month>{_MONTH_PATTERN})\s+(?P<day>[0-9]{{1,2}}),?\s+{_YEAR_PATTERN}",
+    r"(?P<y>[0-9]{4})[-/.](?P<M>[0-9]{1,2})[-/.](?P<d>[0-9]{1,2})",
+    rf"(?P<M>[0-9]{{1,2}})[-/.](?P<d>[0-9]{{1,2}})[-/.]{_YEAR_PATTERN}",
+    rf"(?:(?P<w>{_DAY_PATTERN}),?\s+)?(?P<d>[0-9]{{1,2}})[-\s]+(?P<M>{_MONTH_PATTERN}),?[-\s]+{_YEAR_PATTERN}",
+    rf"(?:(?P<w>{_DAY_PATTERN}),?\s+)?(?P<M>{_MONTH_PATTERN})\s+(?P<d>[0-9]{{1,2}}),?\s+{_YEAR_PATTERN}",
 )
 _GENERALIZED_TIME = r"""
-    (?P<year>[0-9]{4})(?P<month>[0-9]{2})(?P<day>[0-9]{2})
-    (?P<hour>[0-9]{2})(?:(?P<minute>[0-9]{2})(?:(?P<second>[0-9]{2}))?)?
-    (?:[.,](?P<part>[0-9]{1,9}))?(?P<half>\b\B)?(?P<zone>Z|[+-][0-9]{2}(?:[0-9]{2})?)
+    (?P<y>[0-9]{4})(?P<M>[0-9]{2})(?P<d>[0-9]{2})
+    (?P<H>[0-9]{2})(?:(?P<m>[0-9]{2})(?:(?P<s>[0-9]{2}))?)?
+    (?:[.,](?P<f>[0-9]{1,9}))?(?P<z>Z|[+-][0-9]{2}(?:[0-9]{2})?)
 """
 """Generalized time (RFC 4517, 3.3.13), as a directory writes it."""
 _FORMS = tuple(
@@ -63,18 +63,12 @@ _FORMS = tuple(
     )
 )
 _MAX_LENGTH = 100
-_NOON = 12
-
-
-def _join_names(names: tuple[str, ...], *, short: bool) -> str:
-    return "|".join(each[:3] if short else each for each in names)
 
 
 _NAME_PATTERNS = {
-    ("d", 3): _join_names(DAY_NAMES, short=True),
-    ("d", 4): _join_names(DAY_NAMES, short=False),
-    ("M", 3): _join_names(MONTH_NAMES, short=True),
-    ("M", 4): _join_names(MONTH_NAMES, short=False),
+    (letter, count): "|".join(each[:3] if count == 3 else each for each in names)  # noqa: PLR2004 - a short name
+    for letter, names in (("d", DAY_NAMES), ("M", MONTH_NAMES))
+    for count in (3, 4)
 }
 
 
@@ -120,10 +114,8 @@ def _make_pattern(piece: FormatPiece, index: int) -> str:
         return re.escape(piece.literal)
     letter, count = piece.letter, piece.count
     word = _NAME_PATTERNS.get((letter, min(count, 4)))
-    fixed = _FIXED_PATTERNS.get(f"{letter}{min(count, 3)}") or _FIXED_PATTERNS.get(
-        f"{letter}2"
-    )
-    fixed = fixed or _FIXED_PATTERNS.get(f"{letter}1")
+    keys = (f"{letter}{each}" for each in range(min(count, 3), 0, -1))
+    fixed = next(filter(None, map(_FIXED_PATTERNS.get, keys)), None)
     return f"(?P<{letter}{index}>{word or fixed or _digits_pattern(piece)})"
 
 
@@ -132,39 +124,29 @@ def _compile_format(format_text: str) -> re.Pattern[str]:
     return re.compile("".join(_make_patterns(format_text)), re.IGNORECASE | re.ASCII)
 
 
-def _add_century(year: int) -> int:
-    """Return the full year for two digits."""
-    whole = _TWO_DIGITS_UNTIL // 100 * 100 + year
+def _parse_year(text: str) -> int:
+    if len(text) > 2:  # noqa: PLR2004 - the century is given
+        return int(text)
+    whole = _TWO_DIGITS_UNTIL // 100 * 100 + int(text)
     return whole if whole <= _TWO_DIGITS_UNTIL else whole - 100
 
 
-def parse_year(text: str) -> int:
-    return int(text) if len(text) > 2 else _add_century(int(text))  # noqa: PLR2004
-
-
-def parse_month(text: str) -> int:
+def _parse_month(text: str) -> int:
     """Return the number of a month; three letters are enough."""
     if text.isdecimal():
         return int(text)
     return [each[:3].lower() for each in MONTH_NAMES].index(text[:3].lower()) + 1
 
 
-def require_weekday(at: datetime, name: str | None) -> None:
-    """Raise ValueError if a date is not on the named weekday."""
-    if name and DAY_NAMES[at.weekday()][:3].lower() != name[:3].lower():
-        raise ValueError(name)
+def _parse_utc_offset(zone: str) -> timedelta:
+    """Return how far a zone, if it is not UTC, is ahead; raise ValueError if too far.
 
-
-def parse_utc_offset(zone: str) -> timedelta:
-    """Return how far a zone is ahead of UTC; `Z` and an empty text are UTC.
-
-    Raises ValueError for an impossible offset.
+    Hours have one or two digits, and the minutes after them two.
     """
     digits = re.sub("[^0-9]", "", zone)
     if not digits:
         return timedelta()
-    minutes = int(digits[-2:]) if len(digits) > 2 else 0  # noqa: PLR2004 - hhmm
-    hours = int(digits[:-2] if len(digits) > 2 else digits)  # noqa: PLR2004
+    hours, minutes = divmod(int(digits) if len(digits) > 2 else int(digits) * 100, 100)  # noqa: PLR2004
     ahead = timedelta(hours=hours, minutes=minutes)
     if minutes >= 60 or ahead > _MAX_UTC_OFFSET:  # noqa: PLR2004 - of an hour
         raise ValueError(zone)
@@ -172,17 +154,20 @@ def parse_utc_offset(zone: str) -> timedelta:
 
 
 _FIELD_PARSERS: dict[str, Callable[[str], Any]] = {
-    "y": parse_year,
-    "M": parse_month,
+    "y": _parse_year,
+    "M": _parse_month,
     "f": lambda digits: int(digits[:6].ljust(6, "0")),
     "t": lambda half: half[0].lower(),
-    "z": parse_utc_offset,
+    "z": _parse_utc_offset,
     "w": lambda name: name[:3].lower(),
 }
 
 
 def _parse_fields(found: re.Match[str]) -> dict[str, Any]:
-    """Return the value of each letter; raise ValueFault if two values differ."""
+    """Return the value of each letter of a format, with which its group begins.
+
+    Raises ValueError if two values differ.
+    """
     fields: dict[str, Any] = {}
     for group, written in found.groupdict().items():
         letter = _SAME_LETTERS.get(group[0], group[0])
@@ -192,7 +177,7 @@ def _parse_fields(found: re.Match[str]) -> dict[str, Any]:
             continue
         value = _FIELD_PARSERS.get(letter, int)(written)
         if fields.setdefault(letter, value) != value:
-            raise ValueFault(NOT_OF_THIS_FORMAT)
+            raise ValueError(written)
     return fields
 
 
@@ -201,22 +186,21 @@ def _compute_hour(fields: Mapping[str, Any]) -> int:
         return int(fields.get("H", 0))
     hour = int(fields["h"])
     if not 1 <= hour <= 12:  # noqa: PLR2004 - the clock has twelve hours
-        raise ValueFault(NOT_OF_THIS_FORMAT)
+        raise ValueError(hour)
     return hour % 12 + (12 if fields.get("t") == "p" else 0)
 
 
 def _assemble_date(fields: Mapping[str, Any]) -> ParsedDate:
+    """Return a date; raise ValueError or OverflowError if it does not exist."""
     local = datetime(
-        *(
-            fields.get("y", 1),
-            fields.get("M", 1),
-            fields.get("d", 1),
-            _compute_hour(fields),
-        ),
-        *(fields.get("m", 0), fields.get("s", 0), fields.get("f", 0)),
+        *(fields.get("y", 1), fields.get("M", 1), fields.get("d", 1)),
+        *(_compute_hour(fields), fields.get("m", 0), fields.get("s", 0)),
+        fields.get("f", 0),
         tzinfo=UTC,
     )
-    require_weekday(local, fields.get("w"))
+    weekday = fields.get("w")
+    if weekday and DAY_NAMES[local.weekday()][:3].lower() != weekday:
+        raise ValueError(weekday)
     return ParsedDate(local - fields.get("z", timedelta()), has_zone="z" in fields)
 
 
@@ -234,26 +218,6 @@ def parse_exact_date(source: str, format_text: str) -> ParsedDate:
         raise ValueFault(NOT_OF_THIS_FORMAT) from error
 
 
-def _parse_hour(written: str | None, half: str | None) -> int:
-    hour = int(written or 0)
-    if half is None:
-        return hour
-    if not 1 <= hour <= _NOON:
-        raise ValueError(hour)
-    return hour % _NOON + (_NOON if half[0] in "pP" else 0)
-
-
-def _assemble_match(found: re.Match[str]) -> datetime:
-    local = datetime(
-        *(parse_year(found["year"]), parse_month(found["month"]), int(found["day"])),
-        *(_parse_hour(found["hour"], found["half"]), int(found["minute"] or 0)),
-        *(int(found["second"] or 0), int((found["part"] or "0")[:6].ljust(6, "0"))),
-        tzinfo=UTC,
-    )
-    require_weekday(local, found.groupdict().get("weekday"))
-    return local - parse_utc_offset(found["zone"] or "")
-
-
 @functools.lru_cache(maxsize=4096)
 def _parse_date(source: str) -> datetime | None:
     matches = (each.fullmatch(source) for each in _FORMS)
@@ -261,7 +225,10 @@ def _parse_date(source: str) -> datetime | None:
     if found is None:
         return None
     try:
-        return _assemble_match(found)
+        fields = _parse_fields(found)
+        if "t" in fields:
+            fields["h"] = fields["H"]
+        return _assemble_date(fields).at
     except (ValueError, OverflowError):
         return None
 

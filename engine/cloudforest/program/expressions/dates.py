@@ -13,9 +13,12 @@ from cloudforest.program.expressions.date_parsing import as_moment, parse_exact_
 from cloudforest.program.expressions.function import (
     Arguments,
     CallFault,
-    Function,
+    Evaluate,
+    EvaluationContext,
+    FunctionTable,
+    Operands,
     Parameter,
-    build_eager,
+    build_fault,
 )
 from cloudforest.program.expressions.values import (
     Moment,
@@ -39,9 +42,21 @@ DATE_TIME_STYLES = (
 )
 """The names of .NET's DateTimeStyles."""
 _INTERVAL = Parameter("interval", "text", choice=INTERVALS)
+TABLE = FunctionTable()
 
 
+@TABLE.built("Now", gives="date", contextual=True, impure=True)
+def now(_operands: Operands, context: EvaluationContext) -> Evaluate:
+    """Return the time when the cycle started to evaluate."""
+    if context.now is None:
+        return build_fault("Now() has no time to return. Set `now:` in the Example.")
+    moment = Moment(context.now)
+    return lambda _attributes: moment
+
+
+@TABLE.eager("CDate", Parameter("expression", "date"), gives="date")
 def to_date(value: Value) -> Value:
+    """Convert a text to a date; without a time zone, it is in UTC."""
     return None if is_empty(value) else Moment(as_moment(value).at)
 
 
@@ -61,7 +76,15 @@ def _add_months(at: datetime, months: int) -> datetime:
     return at.replace(year=year, month=month + 1, day=min(at.day, last))
 
 
+@TABLE.eager(
+    "DateAdd",
+    _INTERVAL,
+    Parameter("value", "number"),
+    Parameter("dateTime", "date"),
+    gives="date",
+)
 def add_to_date(interval: Value, value: Value, date: Value) -> Value:
+    """Add years, months, weeks, days, hours, minutes or seconds to a date."""
     unit = _parse_interval(interval)
     if is_empty(date) or is_empty(value):
         return None
@@ -75,20 +98,22 @@ def add_to_date(interval: Value, value: Value, date: Value) -> Value:
         raise ValueFault(_TOO_FAR) from error
 
 
-def _week_number(at: datetime) -> int:
-    """Return the number of a week, which starts on Sunday."""
-    return at.date().toordinal() // 7
-
-
 _CALENDAR_COUNTS: dict[str, Callable[[datetime], int]] = {
     "yyyy": lambda at: at.year,
     "m": lambda at: at.year * 12 + at.month,
-    "ww": _week_number,
+    "ww": lambda at: at.toordinal() // 7,  # a week starts on Sunday
 }
 
 
+@TABLE.eager(
+    "DateDiff",
+    _INTERVAL,
+    Parameter("date1", "date"),
+    Parameter("date2", "date"),
+    gives="number",
+)
 def count_between_dates(interval: Value, first: Value, second: Value) -> Value:
-    """Count the intervals from the first to the second date.
+    """Count the intervals between two dates.
 
     Years, months and weeks count calendar changes; the others count whole units of
     time.
@@ -105,8 +130,12 @@ def count_between_dates(interval: Value, first: Value, second: Value) -> Value:
     return whole if microseconds >= 0 else -whole
 
 
+@TABLE.eager("DateFromNum", Parameter("value", "number"), gives="date")
 def date_from_number(value: Value) -> Value:
-    """Read a FILETIME; the two values for "never" are null."""
+    """Convert a FILETIME, as in pwdLastSet, to a date.
+
+    The two values for "never" are null.
+    """
     if is_empty(value) or (ticks := as_integer(value)) in _NEVER_TICKS:
         return None
     try:
@@ -116,7 +145,9 @@ def date_from_number(value: Value) -> Value:
     return Moment(at, sortable=True)
 
 
+@TABLE.eager("NumFromDate", Parameter("value", "date"), gives="number")
 def number_from_date(value: Value) -> Value:
+    """Convert a date to a FILETIME."""
     if is_empty(value):
         return None
     elapsed = as_moment(value).at - FILETIME_EPOCH
@@ -155,10 +186,19 @@ def check_formats(arguments: Arguments) -> CallFault | None:
     return None
 
 
+@TABLE.eager(
+    "FormatDateTime",
+    Parameter("source", "date"),
+    Parameter("dateTimeStyles", "text", optional=True, omitted=True),
+    Parameter("inputFormat", "text"),
+    Parameter("outputFormat", "text"),
+    gives="text",
+    check=check_formats,
+)
 def reformat_date(
     source: Value, styles: Value, input_format: Value, output_format: Value
 ) -> Value:
-    """Parse a date in one format and return it in another."""
+    """Convert a date from one .NET format to another."""
     named = _parse_styles(styles)
     if is_empty(source):
         return None
@@ -167,63 +207,3 @@ def reformat_date(
     found = parse_exact_date(_trim(as_text(source), named), as_text(input_format))
     zoned = found.has_zone or bool(named & {"AssumeUniversal", "AdjustToUniversal"})
     return format_date(found.at, as_text(output_format), has_zone=zoned)
-
-
-DATE_FUNCTIONS = (
-    Function(
-        "CDate",
-        (Parameter("expression", "date"),),
-        "date",
-        "Convert a text to a date; without a time zone, it is in UTC.",
-        build_eager(to_date),
-    ),
-    Function(
-        "DateAdd",
-        (_INTERVAL, Parameter("value", "number"), Parameter("dateTime", "date")),
-        "date",
-        "Add years, months, weeks, days, hours, minutes or seconds to a date.",
-        build_eager(add_to_date),
-    ),
-    Function(
-        "DateDiff",
-        (_INTERVAL, Parameter("date1", "date"), Parameter("date2", "date")),
-        "number",
-        "Count the intervals between two dates.",
-        build_eager(count_between_dates),
-    ),
-    Function(
-        "DateFromNum",
-        (Parameter("value", "number"),),
-        "date",
-        "Convert a FILETIME, as in pwdLastSet, to a date.",
-        build_eager(date_from_number),
-    ),
-    Function(
-        "FormatDateTime",
-        (
-            Parameter("source", "date"),
-            Parameter("dateTimeStyles", "text", optional=True, omitted=True),
-            Parameter("inputFormat", "text"),
-            Parameter("outputFormat", "text"),
-        ),
-        "text",
-        "Convert a date from one .NET format to another.",
-        build_eager(reformat_date),
-        check=check_formats,
-    ),
-    Function(
-        "Now",
-        (),
-        "date",
-        "Return the time when the cycle started to evaluate.",
-        None,
-        impure=True,
-    ),
-    Function(
-        "NumFromDate",
-        (Parameter("value", "date"),),
-        "number",
-        "Convert a date to a FILETIME.",
-        build_eager(number_from_date),
-    ),
-)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 import unicodedata
+from contextlib import suppress
 
+from cloudforest.program.expressions.function import FunctionTable, Parameter
 from cloudforest.program.expressions.values import (
     Value,
     as_integer,
@@ -17,59 +18,50 @@ from cloudforest.program.faults import ValueFault
 
 CODECS = {"Unicode": "utf-16-le", "ASCII": "ascii", "UTF8": "utf-8"}
 """The documented names of encodings."""
-
+TABLE = FunctionTable()
+_SOURCE = Parameter("source", "values")
 _SID = re.compile(r"S-[0-9]+-[0-9]+(-[0-9]+){0,15}")
 _SID_HEAD = 8
 _DN_ESCAPE = re.compile(r"\\(?:([0-9A-Fa-f]{2})|(.))", re.DOTALL)
 _DN_PART = re.compile(r"(?:[^,;+\\]|\\.)+", re.DOTALL)
-_MARKED_BY_PLAIN = {  # as documented; other characters stay unchanged
+_MARKED_BY_PLAIN = {
     "a": "ä à â ã å á ą ă ā ā́ ā̀ ā̂ ā̃ ǟ ā̈ ǡ a̱ å̄",
     "ae": "æ ǣ",
     "c": "ç č ć c̄ c̱",
     "d": "ď d̄ ḏ",
     "e": "ë è é ê ę ě ė ē ḗ ḕ ē̂ ē̃ ê̄ e̱ ë̄ e̊̄",
     "g": "ğ ḡ g̱",
-    "i": "ï î ì í \u0131 ī ī́ ī̀ ī̂ ī̃ i̱",
+    "i": "ï î ì í ī ī́ ī̀ ī̂ ī̃ i̱",
     "l": "ľ ł l̄ ḹ ḻ",
     "n": "ñ ń ň n̄ ṉ",
     "o": "ö ò ő õ ô ó ō ṓ ṑ ō̂ ō̃ ȫ ō̈ ǭ ȭ ȱ o̱",
     "oe": "ø ø̄ œ̄",
     "r": "ř r̄ ṟ ṝ",
-    "ss": "ß",
     "s": "š ś ș ş s̄ s̱",
     "t": "ť ț t̄ ṯ",
     "u": "ü ù û ú ů ű ū ū́ ū̀ ū̂ ū̃ u̇̄ ǖ ṻ ṳ̄ u̱",
     "y": "ÿ ý ȳ ȳ́ ȳ̀ ȳ̃ y̱",
     "z": "ź ž ż z̄ ẕ",
-    "A": "Ä À Â Ã Å Á Ą Ă Ā Ā́ Ā̀ Ā̂ Ā̃ Ǟ Ā̈ Ǡ A̱ Å̄",
-    "AE": "Æ Ǣ",
-    "C": "Ç Č Ć C̄ C̱",
-    "D": "Ď D̄ Ḏ",
-    "E": "Ë È É Ê Ę Ě Ė Ē Ḗ Ḕ Ē̂ Ē̃ Ê̄ E̱ Ë̄ E̊̄",
-    "G": "Ğ Ḡ G̱",
-    "I": "Ï Î Ì Í İ Ī Ī́ Ī̀ Ī̂ Ī̃ I̱",
-    "L": "Ł Ľ L̄ Ḹ Ḻ",
-    "N": "Ñ Ń Ň N̄ Ṉ",
-    "O": "Ö Ò Ő Õ Ô Ó Ō Ṓ Ṑ Ō̂ Ō̃ Ȫ Ō̈ Ǭ Ȭ Ȱ O̱",
-    "OE": "Ø Ø̄ Œ̄",
-    "R": "Ř R̄ Ṟ Ṝ",
-    "S": "Š Ś Ș Ş S̄ S̱",
-    "T": "Ť Ț T̄ Ṯ",
-    "U": "Ü Ù Û Ú Ů Ű Ū Ū́ Ū̀ Ū̂ Ū̃ U̇̄ Ǖ Ṻ Ṳ̄ U̱",
-    "Y": "Ÿ Ý Ȳ Ȳ́ Ȳ̀ Ȳ̃ Y̱",
-    "Z": "Ź Ž Ż Z̄ Ẕ",
 }
-_PLAIN_BY_MARKED = {
+"""The documented letters, in lower case; other characters stay unchanged."""
+_PLAIN_BY_MARKED = {"ß": "ss", "\u0131": "i", "İ": "I"} | {
     unicodedata.normalize("NFC", marked): plain
-    for plain, several in _MARKED_BY_PLAIN.items()
-    for marked in several.split()
+    for lower, several in _MARKED_BY_PLAIN.items()
+    for plain, marks in ((lower, several), (lower.upper(), several.upper()))
+    for marked in marks.split()
 }
 _MARKED = re.compile(
     "|".join(sorted(map(re.escape, _PLAIN_BY_MARKED), key=len, reverse=True))
 )
 
 
+@TABLE.per_text(
+    "ConvertFromBase64",
+    _SOURCE,
+    Parameter("encoding", "text", optional=True, choice=tuple(CODECS)),
+)
 def from_base64(source: str, encoding: Value = None) -> str:
+    """Decode a base64 text; the default encoding is UTF-16."""
     codec = CODECS.get(as_text(encoding) or "Unicode")
     if codec is None:
         raise ValueFault(
@@ -77,7 +69,7 @@ def from_base64(source: str, encoding: Value = None) -> str:
         )
     try:
         return base64.b64decode(source, validate=True).decode(codec)
-    except (binascii.Error, ValueError) as error:
+    except ValueError as error:
         raise ValueFault("The value is not base64, or not in this encoding.") from error
 
 
@@ -87,28 +79,33 @@ def _encode(source: str, codec: str) -> bytes:
     return source.encode(codec, errors="replace")
 
 
+@TABLE.per_text("ConvertToBase64", _SOURCE)
 def to_base64(source: str) -> str:
+    """Encode a text in base64, as UTF-16."""
     return base64.b64encode(_encode(source, "utf-16-le")).decode()
 
 
+@TABLE.per_text("ConvertToUTF8Hex", _SOURCE)
 def to_utf8_hex(source: str) -> str:
+    """Encode a text in hexadecimal, as UTF-8."""
     return _encode(source, "utf-8").hex().upper()
 
 
 def _raw_sid(source: str) -> bytes:
     """Read the hexadecimal or base64 form of a binary SID."""
-    try:
+    with suppress(ValueError):
         return bytes.fromhex(source)
-    except ValueError:
-        pass
-    try:
+    with suppress(ValueError):
         return base64.b64decode(source, validate=True)
-    except (binascii.Error, ValueError):
-        return b""
+    return b""
 
 
+@TABLE.per_text("StringFromSid", Parameter("objectSid", "values"))
 def format_sid(source: str) -> str:
-    """Return a SID as S-R-A-S… ([MS-DTYP] 2.4.2.1), which is how agents send it."""
+    """Convert a security identifier (SID) to its text, S-1-5-….
+
+    The text ([MS-DTYP] 2.4.2.1) is how agents send a SID.
+    """
     if not source or _SID.fullmatch(source):
         return source
     raw = _raw_sid(source)
@@ -134,8 +131,14 @@ def _unescape_dn_value(value: str) -> str:
     return (raw + value[end:].encode(errors="replace")).decode(errors="replace")
 
 
+@TABLE.eager(
+    "DNComponent",
+    Parameter("reference", "reference"),
+    Parameter("number", "number"),
+    gives="text",
+)
 def dn_component(reference: Value, index: Value) -> Value:
-    """Return the value of a component, counted from 1 from the left, or null."""
+    """Return the value of a component of a DN, counted from 1 from the left."""
     position = as_integer(index)
     if position < 1:
         raise ValueFault("DNComponent counts components from 1.")
@@ -146,8 +149,9 @@ def dn_component(reference: Value, index: Value) -> Value:
     return _unescape_dn_value(value.strip()) if mark else None
 
 
+@TABLE.per_text("NormalizeDiacritics", _SOURCE)
 def normalize_diacritics(text: str) -> str:
-    """Replace letters with diacritics by plain ones, in any normalization form."""
+    """Replace letters with diacritics by plain ones, for example é by e."""
     if text.isascii():
         return text
     require_length(len(text))

@@ -3,48 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from operator import itemgetter
 
 from cloudforest.base.errors import Misconfigured
-from cloudforest.model.program import (
-    Attribute,
-    Call,
-    Constant,
-    Expression,
-    Scalar,
-    Template,
-)
-from cloudforest.program.expressions.analysis import (
-    NOW,
-    SELECT_UNIQUE_VALUE,
-    is_constant,
-)
+from cloudforest.model.program import Attribute, Call, Constant, Expression, Template
+from cloudforest.program.expressions.analysis import is_constant
 from cloudforest.program.expressions.catalog import FUNCTIONS, find_call_fault
-from cloudforest.program.expressions.function import AttributeValues, Evaluate, Operand
+from cloudforest.program.expressions.function import (
+    EMPTY,
+    NO_CONTEXT,
+    Evaluate,
+    EvaluationContext,
+    Operand,
+)
 from cloudforest.program.expressions.templates import compile_template
-from cloudforest.program.expressions.values import Moment, Value, as_text, is_empty
+from cloudforest.program.expressions.values import Value
 from cloudforest.program.faults import Ignored, ValueFault
-
-EvaluationWatcher = Callable[[Expression, Evaluate], Evaluate]
-"""Called with each compiled part; its result is evaluated instead of the part."""
-
-
-@dataclass(frozen=True)
-class EvaluationContext:
-    """What expressions know apart from the object.
-
-    `now` is the result of Now; without it, Now is a fault. `taken` are values that
-    SelectUniqueValue must not choose; they compare without case.
-    """
-
-    now: datetime | None = None
-    taken: frozenset[str] = frozenset()
-    watcher: EvaluationWatcher | None = None
-
-
-NO_CONTEXT = EvaluationContext()
 
 
 class PreparedAttributes(dict[str, Value]):
@@ -67,19 +41,15 @@ def prepare_attributes(attributes: Mapping[str, tuple[str, ...]]) -> PreparedAtt
     return made
 
 
-def _compile_constant(value: Scalar) -> Evaluate:
-    return lambda _attributes: value
-
-
 def _compile_operand(
     argument: Expression | None, context: EvaluationContext
-) -> Operand | None:
+) -> Operand:
     """Compile an argument, and evaluate a constant one now.
 
     If that raises a fault, every object gets it later.
     """
     if argument is None:
-        return None
+        return EMPTY
     evaluate = compile_evaluator(argument, context)
     if isinstance(argument, Constant):
         return Operand(evaluate, constant=True, literal=True)
@@ -92,36 +62,6 @@ def _compile_operand(
     return Operand(lambda _attributes: value, constant=True)
 
 
-def _compile_now(context: EvaluationContext) -> Evaluate:
-    if context.now is None:
-        return _compile_fault("Now() has no time to return. Set `now:` in the Example.")
-    moment = Moment(context.now)
-    return lambda _attributes: moment
-
-
-def _compile_fault(reason: str) -> Evaluate:
-    def evaluate(_attributes: AttributeValues) -> Value:
-        raise ValueFault(reason)
-
-    return evaluate
-
-
-def _compile_unique_value(call: Call, context: EvaluationContext) -> Evaluate:
-    """Choose the first free value; a mapping asks the target instead."""
-    rules = [compile_evaluator(each, context) for each in call.arguments if each]
-    taken = {each.casefold() for each in context.taken}
-
-    def evaluate(attributes: AttributeValues) -> Value:
-        made = (rule(attributes) for rule in rules)
-        texts = (as_text(each) for each in made if not is_empty(each))
-        free = next((each for each in texts if each.casefold() not in taken), None)
-        if free is None:
-            raise ValueFault(f"{SELECT_UNIQUE_VALUE} finds no free value.")
-        return free
-
-    return evaluate
-
-
 def _compile_call(call: Call, context: EvaluationContext) -> Evaluate:
     fault = find_call_fault(call.function, call.arguments)
     if fault is not None:
@@ -129,22 +69,17 @@ def _compile_call(call: Call, context: EvaluationContext) -> Evaluate:
             f"This version cannot run an applied expression: {fault.message} Apply the"
             " tree again with this version."
         )
-    build = FUNCTIONS[call.function].build
-    if build is not None:
-        return build([_compile_operand(each, context) for each in call.arguments])
-    if call.function == SELECT_UNIQUE_VALUE:
-        return _compile_unique_value(call, context)
-    if call.function == NOW:
-        return _compile_now(context)
-    return _compile_fault(
-        "DefaultDomain() has no domain to return. Set `defaultDomain:` in the Tenant."
-    )
+    function = FUNCTIONS[call.function]
+    operands = [_compile_operand(each, context) for each in call.arguments]
+    if function.contextual:
+        return function.build(operands, context)
+    return function.build(operands)
 
 
 def _compile_node(expression: Expression, context: EvaluationContext) -> Evaluate:
     match expression:
         case Constant(value=value):
-            return _compile_constant(value)
+            return lambda _attributes: value
         case Attribute(name=name):
             return itemgetter(name.lower())
         case Call():

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from datetime import datetime
+from functools import partial
+from typing import Any, Literal, TypeVar
 
 from cloudforest.model.program import Expression
 from cloudforest.program.expressions.values import Value, as_text, collect_texts
+from cloudforest.program.faults import ValueFault
 
 AttributeValues = Mapping[str, Value]
 """Directory attributes by name in lower case (see `evaluate.prepare_attributes`)."""
@@ -21,6 +24,8 @@ ValueKind = Literal[
 that end the flow of an attribute or object.
 """
 Arguments = Sequence[Expression | None]
+OPERATORS = ("=", "<>", ">", ">=", "<", "<=", "&")
+Implementation = TypeVar("Implementation", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,25 @@ class Operand:
     literal: bool = False
 
 
-Build = Callable[[Sequence[Operand | None]], Evaluate]
+@dataclass(frozen=True)
+class EvaluationContext:
+    """What expressions know apart from the object.
+
+    `now` is the result of Now; without it, Now is a fault. `taken` are values that
+    SelectUniqueValue must not choose; they compare without case. `watcher` is called
+    with each compiled part; its result is evaluated instead of the part.
+    """
+
+    now: datetime | None = None
+    taken: frozenset[str] = frozenset()
+    watcher: Callable[[Expression, Evaluate], Evaluate] | None = None
+
+
+EMPTY = Operand(lambda _attributes: None, constant=True)
+"""An empty argument."""
+NO_CONTEXT = EvaluationContext()
+Operands = Sequence[Operand]
+Build = Callable[[Operands], Evaluate]
 
 
 @dataclass(frozen=True)
@@ -54,6 +77,11 @@ class Parameter:
     repeating: bool = False
     choice: tuple[str, ...] = ()
     omitted: bool = False
+
+
+COMPARE_TYPE = Parameter(
+    "compareType", "text", optional=True, choice=("vbBinaryCompare", "vbTextCompare")
+)
 
 
 @dataclass(frozen=True)
@@ -76,27 +104,26 @@ Check = Callable[[Arguments], CallFault | None]
 class Function:
     """One function of the language.
 
-    `build` is called once per expression, with compiled arguments, or None for empty
-    ones; without it, `evaluate` implements the function. An `impure` function may
-    return another value for the same object. `check` finds faults beyond the arguments'
-    kinds. A `bare` function needs no parentheses.
+    `build` is called once per expression, with compiled arguments; a `contextual`
+    function also gets the context. An `impure` function may return another value for
+    the same object. `check` finds faults beyond the arguments' kinds. A `bare` function
+    needs no parentheses.
     """
 
     name: str
     parameters: tuple[Parameter, ...]
     gives: ValueKind
     summary: str
-    build: Build | None
+    build: Callable[..., Evaluate]
+    contextual: bool = False
     impure: bool = False
     bare: bool = False
     check: Check | None = None
 
     @property
     def minimum(self) -> int:
-        needed = [
-            index for index, each in enumerate(self.parameters) if not each.optional
-        ]
-        return needed[-1] + 1 if needed else 0
+        numbered = enumerate(self.parameters, 1)
+        return max((n for n, each in numbered if not each.optional), default=0)
 
     @property
     def repeat_length(self) -> int:
@@ -108,6 +135,19 @@ class Function:
     def maximum(self) -> int | None:
         return None if self.repeat_length else len(self.parameters)
 
+    @property
+    def syntax(self) -> str:
+        """`Name(required, [optional], repeating, …)`, or `left operator right`."""
+        names = [
+            f"[{each.name}]" if each.optional else each.name for each in self.parameters
+        ]
+        if self.name in OPERATORS:
+            return f"{names[0]} {self.name} {names[1]}"
+        if self.bare:
+            return self.name
+        again = ["…"] if self.repeat_length else []
+        return f"{self.name}({', '.join([*names, *again])})"
+
     def parameter_at(self, position: int) -> Parameter:
         """Return the parameter of an argument, which may be a repeated one."""
         count = len(self.parameters)
@@ -117,19 +157,17 @@ class Function:
         return self.parameters[first + (position - first) % self.repeat_length]
 
 
-def _evaluate_to_null(_attributes: AttributeValues) -> Value:
-    return None
+def build_fault(reason: str) -> Evaluate:
+    def evaluate(_attributes: AttributeValues) -> Value:
+        raise ValueFault(reason)
+
+    return evaluate
 
 
-def evaluator_of(operand: Operand | None) -> Evaluate:
-    return _evaluate_to_null if operand is None else operand.evaluate
-
-
-def _evaluate_constants(operands: Sequence[Operand | None]) -> tuple[Value, ...] | None:
+def _evaluate_constants(operands: Operands) -> tuple[Value, ...] | None:
     """Return the values of the arguments if all are constant, else None."""
-    if all(each is None or each.constant for each in operands):
-        return tuple(evaluator_of(each)({}) for each in operands)
-    return None
+    is_constant = all(each.constant for each in operands)
+    return tuple(each.evaluate({}) for each in operands) if is_constant else None
 
 
 def build_eager(function: Callable[..., Value]) -> Build:
@@ -138,9 +176,9 @@ def build_eager(function: Callable[..., Value]) -> Build:
     If all arguments after the first are constant, they are evaluated once.
     """
 
-    def build(operands: Sequence[Operand | None]) -> Evaluate:
+    def build(operands: Operands) -> Evaluate:
         rest = _evaluate_constants(operands[1:])
-        match [evaluator_of(each) for each in operands]:
+        match [each.evaluate for each in operands]:
             case [a]:
                 return lambda attributes: function(a(attributes))
             case [a, _] if rest is not None:
@@ -160,30 +198,27 @@ def build_eager(function: Callable[..., Value]) -> Build:
     return build
 
 
-def _apply_to_each(function: Callable[..., str], null: Value) -> Callable[..., Value]:
-    def apply(source: Value, *rest: Value) -> Value:
-        if source is None:
-            return null
-        if isinstance(source, tuple):
-            return collect_texts(function(as_text(each), *rest) for each in source)
-        return function(as_text(source), *rest)
-
-    return apply
+def apply_to_texts(
+    function: Callable[..., str], null: Value, source: Value, *rest: Value
+) -> Value:
+    """Apply a function to a text, or to each of several; `null` replaces null."""
+    if source is None:
+        return null
+    if isinstance(source, tuple):
+        return collect_texts(function(as_text(each), *rest) for each in source)
+    return function(as_text(source), *rest)
 
 
 def build_per_text(function: Callable[..., str], *, null: Value = None) -> Build:
-    """Build a function of the first argument's text, or of each of its texts.
-
-    `null` is the result for null.
-    """
-    apply = _apply_to_each(function, null)
+    """Build a function of the first argument (see `apply_to_texts`)."""
+    apply = partial(apply_to_texts, function, null)
     general = build_eager(apply)
 
-    def build(operands: Sequence[Operand | None]) -> Evaluate:
+    def build(operands: Operands) -> Evaluate:
         rest = _evaluate_constants(operands[1:])
         if rest is None:
             return general(operands)
-        first = evaluator_of(operands[0])
+        first = operands[0].evaluate
 
         def evaluate(attributes: AttributeValues) -> Value:
             source = first(attributes)
@@ -194,3 +229,48 @@ def build_per_text(function: Callable[..., str], *, null: Value = None) -> Build
         return evaluate
 
     return build
+
+
+class FunctionTable(dict[str, Function]):
+    """The functions of a module by name, each added beside its implementation.
+
+    The first line of an implementation's docstring is its summary in the reference.
+    """
+
+    def add(self, function: Function) -> None:
+        self[function.name] = function
+
+    def _define(
+        self,
+        make_build: Callable[[Any], Build],
+        name: str,
+        parameters: tuple[Parameter, ...],
+        gives: ValueKind,
+        **traits: Any,
+    ) -> Callable[[Implementation], Implementation]:
+        def add(implementation: Implementation) -> Implementation:
+            summary = (implementation.__doc__ or "").partition("\n")[0]
+            build = make_build(implementation)
+            self.add(Function(name, parameters, gives, summary, build, **traits))
+            return implementation
+
+        return add
+
+    def eager(
+        self, name: str, *parameters: Parameter, gives: ValueKind, **traits: Any
+    ) -> Callable[[Implementation], Implementation]:
+        """Add a function of values (see `build_eager`)."""
+        return self._define(build_eager, name, parameters, gives, **traits)
+
+    def per_text(
+        self, name: str, *parameters: Parameter, null: Value = None
+    ) -> Callable[[Implementation], Implementation]:
+        """Add a function of one text (see `build_per_text`)."""
+        make_build = partial(build_per_text, null=null)
+        return self._define(make_build, name, parameters, "values")
+
+    def built(
+        self, name: str, *parameters: Parameter, gives: ValueKind, **traits: Any
+    ) -> Callable[[Implementation], Implementation]:
+        """Add a function that compiles its own evaluator."""
+        return self._define(lambda build: build, name, parameters, gives, **traits)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, TypeVar
 
 import regex
 
@@ -17,10 +17,17 @@ from cloudforest.program.expressions.regex_syntax import (
 from cloudforest.program.expressions.values import MAX_TEXT_LENGTH, require_length
 from cloudforest.program.faults import ValueFault
 
-ReplacementPart = str | tuple[Literal["group", "before", "after", "all"], int]
-"""A text, or a part of the match to insert; only `group` has a number."""
+ReplacementPart = str | Callable[[regex.Match[str]], str]
+"""A text, or a part of the match to insert."""
 
 _REFERENCE = re.compile(r"\$(?:\{(\w+)\}|([0-9]{1,9})|([$&+_`']))")
+_SIGNS: dict[str, ReplacementPart] = {
+    "$": "$",
+    "&": lambda match: match[0],
+    "`": lambda match: match.string[: match.start()],
+    "'": lambda match: match.string[match.end() :],
+    "_": lambda match: match.string,
+}
 FIRST_TIMEOUT = 1.0
 """Processor seconds that a pattern may spend on one value, at first.
 
@@ -38,6 +45,7 @@ _HARMLESS = re.compile(
 )
 _HARMLESS_LENGTH = 1000
 Substitute = Callable[[str], str]
+Matched = TypeVar("Matched")
 
 
 def number_groups(pattern: regex.Pattern[str]) -> tuple[int, ...]:
@@ -47,36 +55,18 @@ def number_groups(pattern: regex.Pattern[str]) -> tuple[int, ...]:
     return (0, *others, *named)
 
 
-def _find_group(named: str, pattern: regex.Pattern[str]) -> int | None:
-    if not named.isdecimal():
-        return pattern.groupindex.get(named)
-    numbers = number_groups(pattern)
-    number = int(named)
-    return numbers[number] if number < len(numbers) else None
-
-
-def _translate_sign(sign: str, pattern: regex.Pattern[str]) -> ReplacementPart:
-    match sign:
-        case "$":
-            return "$"
-        case "&":
-            return ("group", 0)
-        case "+":
-            return ("group", number_groups(pattern)[-1])
-        case "`":
-            return ("before", 0)
-        case "'":
-            return ("after", 0)
-        case _:
-            return ("all", 0)
-
-
 def _make_part(found: re.Match[str], pattern: regex.Pattern[str]) -> ReplacementPart:
     name, digits, sign = found.groups()
-    if sign:
-        return _translate_sign(sign, pattern)
-    group = _find_group(name or digits, pattern)
-    return found[0] if group is None else ("group", group)
+    if sign in _SIGNS:
+        return _SIGNS[sign]
+    named = name or digits or ""
+    if sign or named.isdecimal():
+        numbers = number_groups(pattern)
+        index = len(numbers) - 1 if sign else int(named)
+        group = numbers[index] if index < len(numbers) else None
+    else:
+        group = pattern.groupindex.get(named)
+    return found[0] if group is None else lambda match: match[group] or ""
 
 
 def parse_replacement(
@@ -104,9 +94,13 @@ class MatchTimeLimit:
     def __init__(self) -> None:
         self.seconds = FIRST_TIMEOUT
 
-    def shorten(self) -> ValueFault:
-        self.seconds = max(self.seconds / 2, LEAST_TIMEOUT)
-        return ValueFault(TOO_SLOW)
+    def apply(self, match: Callable[..., Matched], *arguments: Any) -> Matched:
+        """Call a method of a pattern; raise ValueFault if it takes too long."""
+        try:
+            return match(*arguments, timeout=self.seconds)
+        except TimeoutError as error:
+            self.seconds = max(self.seconds / 2, LEAST_TIMEOUT)
+            raise ValueFault(TOO_SLOW) from error
 
 
 @functools.lru_cache(maxsize=256)
@@ -176,34 +170,13 @@ def _make_timed_substitute(
 
     def substitute(source: str) -> str:
         room = len(source) + 1
-        made = (
-            expand
-            if size * room * room <= MAX_TEXT_LENGTH
-            else _limit_made_text(expand)
-        )
+        is_short = size * room * room <= MAX_TEXT_LENGTH
+        made = expand if is_short else _limit_made_text(expand)
         if harmless and room <= _HARMLESS_LENGTH:
             return pattern.sub(made, source)
-        try:
-            return pattern.sub(made, source, timeout=time_limit.seconds)
-        except TimeoutError as error:
-            raise time_limit.shorten() from error
+        return time_limit.apply(pattern.sub, made, source)
 
     return substitute
-
-
-def _replacement_text(part: ReplacementPart, found: regex.Match[str]) -> str:
-    """Return the text of one part of a replacement."""
-    match part:
-        case str():
-            return part
-        case "before", _:
-            return found.string[: found.start()]
-        case "after", _:
-            return found.string[found.end() :]
-        case "all", _:
-            return found.string
-        case _, group:
-            return found[group] or ""
 
 
 def make_substitution(
@@ -213,7 +186,7 @@ def make_substitution(
     parts = parse_replacement(replacement, pattern)
 
     def expand(found: regex.Match[str]) -> str:
-        texts = [_replacement_text(each, found) for each in parts]
+        texts = [each if isinstance(each, str) else each(found) for each in parts]
         require_length(sum(map(len, texts)))
         return "".join(texts)
 
@@ -226,11 +199,7 @@ def _require_group(pattern: regex.Pattern[str], group: str) -> None:
 
 
 def make_group_substitution(
-    pattern: regex.Pattern[str],
-    group: str,
-    time_limit: MatchTimeLimit,
-    *,
-    replacement: str,
+    pattern: regex.Pattern[str], group: str, new: str, time_limit: MatchTimeLimit
 ) -> Substitute:
     """Replace the text of one group in each match."""
     _require_group(pattern, group)
@@ -240,18 +209,15 @@ def make_group_substitution(
         if not found.start() <= start <= end <= found.end():
             return found[0]  # the group is unset in this match, or in a look-around
         whole, first = found.string, found.start()
-        return whole[first:start] + replacement + whole[end : found.end()]
+        return whole[first:start] + new + whole[end : found.end()]
 
-    return _make_timed_substitute(pattern, expand, time_limit, len(replacement))
+    return _make_timed_substitute(pattern, expand, time_limit, len(new))
 
 
 def extract_group(
-    pattern: regex.Pattern[str], group: str, time_limit: MatchTimeLimit, *, source: str
+    pattern: regex.Pattern[str], group: str, source: str, time_limit: MatchTimeLimit
 ) -> str | None:
     """Return the text of a group in the first match, or None."""
     _require_group(pattern, group)
-    try:
-        found = pattern.search(source, timeout=time_limit.seconds)
-    except TimeoutError as error:
-        raise time_limit.shorten() from error
+    found = time_limit.apply(pattern.search, source)
     return None if found is None else found[group]

@@ -31,13 +31,11 @@ _COMMENTS_REFUSED = (
 _MOST_COPIES = 200_000
 _REPEATED = re.compile(r"(\)(?:\s|\#[^\n]*\n)*)?\{([0-9]+)")
 _BEFORE_FLAGS = re.compile(r"\^?(?:\(\?[imsx]+\))*")
-_CATEGORIES = frozenset(
-    (
-        *("L", "Lu", "Ll", "Lt", "Lm", "Lo", "M", "Mn", "Mc", "Me", "N", "Nd", "Nl"),
-        *("No", "P", "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po", "S", "Sm", "Sc", "Sk"),
-        *("So", "Z", "Zs", "Zl", "Zp", "C", "Cc", "Cf", "Cs", "Co", "Cn"),
-    )
+_CATEGORY_NAMES = (
+    "L Lu Ll Lt Lm Lo M Mn Mc Me N Nd Nl No P Pc Pd Ps Pe Pi Pf Po S Sm Sc Sk So Z Zs"
+    " Zl Zp C Cc Cf Cs Co Cn"
 )
+_CATEGORIES = frozenset(_CATEGORY_NAMES.split())
 _ESCAPES = r"""
     \\(?P<escape>e)
   | \\c(?P<control>[A-Za-z@\[\\\]^_])
@@ -178,35 +176,25 @@ def _translate_escape(found: re.Match[str]) -> str | None:
     return None
 
 
-def _translate_reference(source: str, name: str, numbers: Sequence[int]) -> str:
-    """Refer to a group; `numbers` are its numbers in `regex`, in .NET's order."""
-    if not name.isdecimal():
-        return f"(?P={name})"
-    if not numbers:
-        return "(?:)"
-    known = int(name) < len(numbers)
-    if len(name) > 1 and not known:
-        return source
-    return f"\\g<{numbers[int(name)] if known else name}>"
-
-
-def _translate_condition(name: str, numbers: Sequence[int]) -> str:
-    if not name.isdecimal():
-        return f"(?({name})"
-    if not numbers:
-        return "(?(?=)"
-    known = int(name) < len(numbers)
-    return f"(?({numbers[int(name)] if known else name})"
-
-
 def _translate_group(found: re.Match[str], numbers: Sequence[int]) -> str | None:
+    """Translate a group, or a reference to one.
+
+    `numbers` are the numbers of groups in `regex`, in .NET's order.
+    """
     if name := found["n1"] or found["n2"]:
         return f"(?P<{name}>"
-    if again := found["k1"] or found["k2"] or found["k3"] or found["number"]:
-        return _translate_reference(found[0], again, numbers)
-    if found["test"]:
-        return _translate_condition(found["test"], numbers)
-    return None
+    again = found["k1"] or found["k2"] or found["k3"] or found["number"]
+    if not (name := again or found["test"]):
+        return None
+    if not name.isdecimal():
+        return f"(?P={name})" if again else f"(?({name})"
+    if not numbers:
+        return "(?:)" if again else "(?(?=)"
+    is_known = int(name) < len(numbers)
+    if again and len(name) > 1 and not is_known:
+        return found[0]
+    number = numbers[int(name)] if is_known else name
+    return f"\\g<{number}>" if again else f"(?({number})"
 
 
 def _translate_outside(found: re.Match[str], numbers: Sequence[int]) -> str:

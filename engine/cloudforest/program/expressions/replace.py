@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from cloudforest.model.program import Constant, Expression
 from cloudforest.program.expressions.function import (
+    EMPTY,
     Arguments,
     AttributeValues,
     CallFault,
     Evaluate,
+    FunctionTable,
     Operand,
-    evaluator_of,
+    Operands,
+    Parameter,
+    apply_to_texts,
+    build_per_text,
 )
 from cloudforest.program.expressions.regex import (
     MatchTimeLimit,
@@ -25,7 +31,6 @@ from cloudforest.program.expressions.regex_syntax import PatternFault
 from cloudforest.program.expressions.values import (
     Value,
     as_text,
-    collect_texts,
     is_empty,
     require_length,
 )
@@ -45,13 +50,13 @@ _WRONG_MODE = (
     " replacementValue; regexPattern + regexGroupName + replacementAttributeName."
 )
 
+TABLE = FunctionTable()
 Argument = Expression | Operand | None
-Substitution = Callable[[AttributeValues], Substitute]
 
 
 def _is_given(position: int, argument: Argument) -> bool:
     """Tell whether an argument is given; an empty text is one only as replacement."""
-    if argument is None:
+    if argument is None or argument is EMPTY:
         return False
     if isinstance(argument, Operand):
         is_blank = argument.literal and argument.evaluate({}) == ""
@@ -91,62 +96,11 @@ def check_replace(arguments: Arguments) -> CallFault | None:
     return None
 
 
-def _apply_substitute(value: Value, substitute: Substitute) -> Value:
-    if value is None:
-        return None
-    if isinstance(value, tuple):
-        return collect_texts(substitute(as_text(each)) for each in value)
-    return substitute(as_text(value))
-
-
 def _replace_text(source: str, old: str, new: str) -> str:
     if not old:
         return source
     require_length(len(source) + source.count(old) * len(new))
     return source.replace(old, new)
-
-
-def _prepare_text(old: Evaluate, new: Evaluate) -> Substitution:
-    def prepare(attributes: AttributeValues) -> Substitute:
-        before, after = as_text(old(attributes)), as_text(new(attributes))
-        return lambda source: _replace_text(source, before, after)
-
-    return prepare
-
-
-def _prepare_template(old: Evaluate, template: Evaluate) -> Substitution:
-    def prepare(attributes: AttributeValues) -> Substitute:
-        before, frame = as_text(old(attributes)), as_text(template(attributes))
-        return lambda source: _replace_text(frame, before, source)
-
-    return prepare
-
-
-def _prepare_pattern(pattern: Evaluate, new: Evaluate) -> Substitution:
-    time_limit = MatchTimeLimit()
-
-    def prepare(attributes: AttributeValues) -> Substitute:
-        if not (text := as_text(pattern(attributes))):
-            return str
-        return make_substitution(
-            compile_pattern(text), as_text(new(attributes)), time_limit
-        )
-
-    return prepare
-
-
-def _prepare_group(pattern: Evaluate, group: Evaluate, new: Evaluate) -> Substitution:
-    time_limit = MatchTimeLimit()
-
-    def prepare(attributes: AttributeValues) -> Substitute:
-        if not (text := as_text(pattern(attributes))):
-            return str
-        named, replacement = as_text(group(attributes)), as_text(new(attributes))
-        return make_group_substitution(
-            compile_pattern(text), named, time_limit, replacement=replacement
-        )
-
-    return prepare
 
 
 def _build_from_other(parts: Sequence[Evaluate]) -> Evaluate:
@@ -163,39 +117,65 @@ def _build_from_other(parts: Sequence[Evaluate]) -> Evaluate:
             return value
         pattern = compile_pattern(text)
         other = as_text(parts[OTHER](attributes))
-        return extract_group(
-            pattern, as_text(parts[GROUP](attributes)), time_limit, source=other
-        )
+        group = as_text(parts[GROUP](attributes))
+        return extract_group(pattern, group, other, time_limit)
 
     return evaluate
 
 
-def _choose_substitution(mode: str, parts: Sequence[Evaluate]) -> Substitution:
-    match mode:
-        case "text":
-            return _prepare_text(parts[OLD], parts[REPLACEMENT])
-        case "template":
-            return _prepare_template(parts[OLD], parts[TEMPLATE])
-        case "pattern":
-            return _prepare_pattern(parts[PATTERN], parts[REPLACEMENT])
-        case _:
-            return _prepare_group(parts[PATTERN], parts[GROUP], parts[REPLACEMENT])
+def _make_substitute(
+    mode: str, text_at: Callable[[int], str], time_limit: MatchTimeLimit
+) -> Substitute:
+    """Make a substitution; `text_at` returns the argument at a position."""
+    if mode == "text":
+        old, new = text_at(OLD), text_at(REPLACEMENT)
+        return lambda source: _replace_text(source, old, new)
+    if mode == "template":
+        old, template = text_at(OLD), text_at(TEMPLATE)
+        return lambda source: _replace_text(template, old, source)
+    if not (text := text_at(PATTERN)):
+        return str
+    if mode == "pattern":
+        pattern = compile_pattern(text)
+        return make_substitution(pattern, text_at(REPLACEMENT), time_limit)
+    group, new = text_at(GROUP), text_at(REPLACEMENT)
+    return make_group_substitution(compile_pattern(text), group, new, time_limit)
 
 
-def build_replace(operands: Sequence[Operand | None]) -> Evaluate:
-    """Build Replace; constant arguments are prepared once."""
+@TABLE.built(
+    "Replace",
+    Parameter("source", "values"),
+    Parameter("oldValue", "text", optional=True),
+    Parameter("regexPattern", "text", optional=True),
+    Parameter("regexGroupName", "text", optional=True),
+    Parameter("replacementValue", "text", optional=True),
+    Parameter("replacementAttributeName", "text", optional=True),
+    Parameter("template", "text", optional=True),
+    gives="values",
+    check=check_replace,
+)
+def build_replace(operands: Operands) -> Evaluate:
+    """Replace parts of a text, found by text or by regular expression.
+
+    Constant arguments are prepared once.
+    """
     mode = _find_mode(operands) or "text"
-    padded = [*operands, *[None] * (TEMPLATE + 1 - len(operands))]
-    parts = [evaluator_of(each) for each in padded]
+    padded = [*operands, *[EMPTY] * (TEMPLATE + 1 - len(operands))]
+    parts = [each.evaluate for each in padded]
     if mode == "other":
         return _build_from_other(parts)
-    source, prepare = parts[SOURCE], _choose_substitution(mode, parts)
-    if all(each is None or each.constant for each in operands[OLD:]):
-        try:
-            ready = prepare({})
-        except ValueFault:  # raised again for each object
-            return lambda attributes: _apply_substitute(
-                source(attributes), prepare(attributes)
-            )
-        return lambda attributes: _apply_substitute(source(attributes), ready)
-    return lambda attributes: _apply_substitute(source(attributes), prepare(attributes))
+    time_limit = MatchTimeLimit()
+
+    def prepare(attributes: AttributeValues) -> Substitute:
+        return _make_substitute(
+            mode, lambda position: as_text(parts[position](attributes)), time_limit
+        )
+
+    def evaluate(attributes: AttributeValues) -> Value:
+        value = parts[SOURCE](attributes)
+        return apply_to_texts(prepare(attributes), None, value)
+
+    if all(each.constant for each in operands[OLD:]):
+        with suppress(ValueFault):  # raised again for each object
+            return build_per_text(prepare({}))(operands[:OLD])
+    return evaluate

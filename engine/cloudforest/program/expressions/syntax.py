@@ -7,23 +7,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cloudforest.model.program import Attribute, Call, Constant, Expression
-from cloudforest.program.attributes_read import find_expression_attributes
-from cloudforest.program.expressions.analysis import SELECT_UNIQUE_VALUE
+from cloudforest.program.expressions.analysis import (
+    SELECT_UNIQUE_VALUE,
+    find_expression_attributes,
+)
 from cloudforest.program.expressions.catalog import (
     FUNCTIONS,
-    OPERATORS,
     align_arguments,
     find_call_fault,
     make_unknown_function_fault,
 )
+from cloudforest.program.expressions.function import OPERATORS, Arguments
 from cloudforest.program.expressions.templates import (
     ENVIRONMENT,
     parse_template,
     to_attribute_name,
 )
+from cloudforest.program.expressions.values import MAX_DIGITS
 from cloudforest.program.faults import SyntaxFault, require_text
 
 NAMED_CONSTANTS = frozenset(
@@ -31,7 +34,6 @@ NAMED_CONSTANTS = frozenset(
 )
 MAX_LENGTH = 10_000
 MAX_DEPTH = 50
-MAX_DIGITS = 30
 
 AttributeLocation = tuple[str, int]
 """An attribute, and the offset of the first character of its name."""
@@ -40,6 +42,10 @@ _COMPARISONS = frozenset(OPERATORS) - {"&"}
 _UNIQUE_VALUE_AT_TOP = (
     f"{SELECT_UNIQUE_VALUE} must be the outermost function of an expression."
 )
+_UNCLOSED_REASONS = {
+    '"': "The string is not closed.",
+    "[": "Write an attribute as [name].",
+}
 _ESCAPE = re.compile(r'\\(["\\])')
 _LARGEST = 2**63 - 1
 _TOKEN = re.compile(
@@ -56,21 +62,10 @@ _TOKEN = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Token:
+class Token(NamedTuple):
     kind: str
     text: str
     offset: int
-
-
-def _make_syntax_fault(text: str, offset: int) -> SyntaxFault:
-    match text[offset]:
-        case '"':
-            return SyntaxFault("The string is not closed.", offset)
-        case "[":
-            return SyntaxFault("Write an attribute as [name].", offset)
-        case character:
-            return SyntaxFault(f'Unexpected character "{character}".', offset)
 
 
 def tokenize(text: str) -> Iterator[Token]:
@@ -79,7 +74,8 @@ def tokenize(text: str) -> Iterator[Token]:
     while at < len(text):
         found = _TOKEN.match(text, at)
         if found is None:
-            raise _make_syntax_fault(text, at)
+            message = f'Unexpected character "{text[at]}".'
+            raise SyntaxFault(_UNCLOSED_REASONS.get(text[at], message), at)
         kind = found.lastgroup or ""
         if kind != "space":
             yield Token(kind, found[kind], at)
@@ -95,18 +91,15 @@ def locate_in_string(text: str, offset: int, within: int) -> int:
     return at
 
 
-def parse_number(token: Token) -> Constant:
-    whole = token.kind == "hex" or "." not in token.text
-    if len(token.text) > MAX_DIGITS:
-        raise SyntaxFault("The number is too large.", token.offset)
-    value = (
-        int(token.text, 16 if token.kind == "hex" else 10)
-        if whole
-        else float(token.text)
-    )
-    if not -_LARGEST - 1 <= value <= _LARGEST:
-        raise SyntaxFault("The number is too large.", token.offset)
-    return Constant(value=value)
+def _parse_number(token: Token) -> Constant:
+    if len(token.text) <= MAX_DIGITS:
+        if token.kind == "hex":
+            value: int | float = int(token.text, 16)
+        else:
+            value = float(token.text) if "." in token.text else int(token.text)
+        if -_LARGEST - 1 <= value <= _LARGEST:
+            return Constant(value=value)
+    raise SyntaxFault("The number is too large.", token.offset)
 
 
 class _Parser:
@@ -136,12 +129,11 @@ class _Parser:
         return parsed
 
     def _parse_comparison(self) -> Expression:
-        offsets = [self._next.offset]
+        start = self._next.offset
         left = self._parse_concatenation()
         if not self._is_at(*_COMPARISONS):
             return left
-        operator = self._take_token()
-        offsets.append(self._next.offset)
+        operator, offsets = self._take_token(), [start, self._next.offset]
         return self._make_call(operator, [left, self._parse_concatenation()], offsets)
 
     def _parse_concatenation(self) -> Expression:
@@ -161,7 +153,7 @@ class _Parser:
             case "string":
                 return Constant(value=_ESCAPE.sub(r"\1", token.text))
             case "number" | "hex":
-                return parse_number(token)
+                return _parse_number(token)
             case "name":
                 return self._parse_name(token)
             case _:
@@ -188,9 +180,8 @@ class _Parser:
             raise SyntaxFault(
                 make_unknown_function_fault(name.text).message, name.offset
             )
-        if name.text == SELECT_UNIQUE_VALUE and (
-            self._depth or name.offset != self._first
-        ):
+        is_inner = self._depth or name.offset != self._first
+        if name.text == SELECT_UNIQUE_VALUE and is_inner:
             raise SyntaxFault(_UNIQUE_VALUE_AT_TOP, name.offset)
         self._depth += 1
         if self._depth > MAX_DEPTH:
@@ -203,27 +194,19 @@ class _Parser:
 
     def _parse_arguments(self) -> tuple[list[Expression | None], list[int]]:
         """Return the arguments, None for an empty one, and their offsets."""
-        self._take_token()
-        offsets = [self._next.offset]
-        arguments = [self._parse_argument()]
-        while self._is_at(","):
+        offsets: list[int] = []
+        arguments: list[Expression | None] = []
+        while not arguments or self._is_at(","):
             self._take_token()
             offsets.append(self._next.offset)
-            arguments.append(self._parse_argument())
+            is_empty = self._is_at(",", ")")
+            arguments.append(None if is_empty else self._parse_comparison())
         if not self._is_at(")"):
             raise SyntaxFault("Expected a comma or ).", self._next.offset)
         self._take_token()
         return ([], []) if arguments == [None] else (arguments, offsets)
 
-    def _parse_argument(self) -> Expression | None:
-        return None if self._is_at(",", ")") else self._parse_comparison()
-
-    def _make_call(
-        self,
-        name: Token,
-        arguments: list[Expression] | list[Expression | None],
-        offsets: list[int],
-    ) -> Call:
+    def _make_call(self, name: Token, arguments: Arguments, offsets: list[int]) -> Call:
         """Make a call; raise SyntaxFault at the argument or the name at fault."""
         aligned, places = align_arguments(name.text, arguments, offsets, name.offset)
         fault = find_call_fault(name.text, aligned)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator
-from difflib import get_close_matches
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 from jinja2 import (
@@ -21,6 +20,7 @@ from jinja2 import (
 from jinja2.sandbox import SandboxedEnvironment
 
 from cloudforest.base.errors import Misconfigured
+from cloudforest.base.wording import suggest
 from cloudforest.model import program
 from cloudforest.model.program import Template as _Template
 from cloudforest.program.expressions.function import AttributeValues, Evaluate
@@ -31,37 +31,20 @@ MAX_VALUE_LENGTH = 65_536
 """The most characters of an attribute that a template reads, and of its result."""
 TOO_LONG = f"The template returns more than {MAX_VALUE_LENGTH} characters."
 _JINJA = cast("dict[str, Callable[..., Any]]", filters.FILTERS)
-_KEPT_FILTERS = (
-    *("capitalize", "count", "d", "default", "int", "length", "lower", "string"),
-    *("title", "trim", "upper"),
-)
+_KEPT_FILTERS = "capitalize count d default int length lower string title trim upper"
 _KEPT_TESTS = (
-    *("defined", "undefined", "none", "number", "sequence", "string"),
-    *("==", "!=", "eq", "equalto", "ge", "gt", "in", "le", "lt", "ne"),
+    "defined undefined none number sequence string == != eq equalto ge gt in le lt ne"
 )
 _JINJA_TESTS = cast("dict[str, Callable[..., Any]]", tests.TESTS)
-TESTS = {name: _JINJA_TESTS[name] for name in _KEPT_TESTS}
+TESTS = {name: _JINJA_TESTS[name] for name in _KEPT_TESTS.split()}
 AppliedNode = nodes.Filter | nodes.Test
 MAX_LENGTH = 10_000
 MAX_DEPTH = 50
 MAX_NAMES = 100
 _ALLOWED = (
-    nodes.Template,
-    nodes.Output,
-    nodes.TemplateData,
-    nodes.Name,
-    nodes.Const,
-    nodes.Filter,
-    nodes.Test,
-    nodes.CondExpr,
-    nodes.If,
-    nodes.Compare,
-    nodes.Operand,
-    nodes.And,
-    nodes.Or,
-    nodes.Not,
-    nodes.Neg,
-    nodes.Concat,
+    *(nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const),
+    *(nodes.Filter, nodes.Test, nodes.CondExpr, nodes.If, nodes.Compare),
+    *(nodes.Operand, nodes.And, nodes.Or, nodes.Not, nodes.Neg, nodes.Concat),
     nodes.Keyword,
 )
 _TOO_DEEP = f"The template has more than {MAX_DEPTH} nested levels."
@@ -104,14 +87,6 @@ def _to_values(value: object) -> tuple[str, ...]:
     return value if isinstance(value, tuple) else (str(value),)
 
 
-def _first(value: object) -> str:
-    return _to_values(value)[0]
-
-
-def _last(value: object) -> str:
-    return _to_values(value)[-1]
-
-
 def _join(value: object, separator: str = "") -> str:
     values = _to_values(value)
     if len(separator) * len(values) > MAX_VALUE_LENGTH:
@@ -140,20 +115,39 @@ def _truncate(
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
-    **{name: _JINJA[name] for name in _KEPT_FILTERS},
-    "first": _first,
+    **{name: _JINJA[name] for name in _KEPT_FILTERS.split()},
+    "first": lambda value: _to_values(value)[0],
     "join": _join,
-    "last": _last,
+    "last": lambda value: _to_values(value)[-1],
     "replace": _replace,
     "truncate": _truncate,
 }
 
 
-def _split_arguments(
-    node: AppliedNode,
-) -> tuple[list[nodes.Node], dict[str, nodes.Node]]:
-    keywords = cast("list[nodes.Keyword]", node.kwargs)
-    return list(node.args), {each.key: each.value for each in keywords}
+def _find_argument_fault(
+    node: AppliedNode, kind: str, function: Callable[..., Any]
+) -> str | None:
+    """Return what is wrong with the arguments of a filter or test.
+
+    A filter with constant arguments is tried on the empty text.
+    """
+    named = {each.key: each.value for each in cast("list[nodes.Keyword]", node.kwargs)}
+    if len(named) < len(node.kwargs):
+        return f'The {kind} "{node.name}" has a repeated argument.'
+    try:
+        inspect.signature(function).bind(None, *node.args, **named)
+    except TypeError as error:
+        return f'Wrong arguments for the {kind} "{node.name}": {error}.'
+    if kind == "test" or not all(map(_is_constant, (*node.args, *named.values()))):
+        return None
+    try:
+        keywords = {key: each.as_const() for key, each in named.items()}
+        function("", *(each.as_const() for each in node.args), **keywords)
+    except ValueFault as fault:
+        return fault.reason
+    except Exception:  # noqa: BLE001 - any error means that the arguments are wrong
+        return f'Wrong arguments for the filter "{node.name}".'
+    return None
 
 
 def _is_constant(node: nodes.Node) -> bool:
@@ -161,95 +155,42 @@ def _is_constant(node: nodes.Node) -> bool:
     return isinstance(inner, nodes.Const)
 
 
-def find_argument_fault(node: AppliedNode) -> str | None:
-    """Return what is wrong with the arguments of a known filter or test."""
-    is_filter = isinstance(node, nodes.Filter)
-    function = (FILTERS if is_filter else TESTS)[node.name]
-    kind = "filter" if is_filter else "test"
-    given, named = _split_arguments(node)
-    if len(named) < len(node.kwargs):
-        return f'The {kind} "{node.name}" has a repeated argument.'
-    try:
-        inspect.signature(function).bind(None, *given, **named)
-    except TypeError as error:
-        return f'Wrong arguments for the {kind} "{node.name}": {error}.'
-    constant = all(map(_is_constant, (*given, *named.values())))
-    return _try_arguments(node.name, given, named) if is_filter and constant else None
+ENVIRONMENT = SandboxedEnvironment(undefined=StrictUndefined)
+ENVIRONMENT.globals.clear()
+ENVIRONMENT.filters = dict(FILTERS)
+ENVIRONMENT.tests = dict(TESTS)
 
 
-def _try_arguments(
-    name: str, given: list[nodes.Node], named: dict[str, nodes.Node]
+def _find_application_fault(
+    node: AppliedNode, kind: str, known: dict[str, Callable[..., Any]]
 ) -> str | None:
-    """Apply a filter with constant arguments to the empty text."""
-    try:
-        positional = [cast("nodes.Expr", each).as_const() for each in given]
-        keywords = {
-            key: cast("nodes.Expr", each).as_const() for key, each in named.items()
-        }
-        FILTERS[name]("", *positional, **keywords)
-    except ValueFault as fault:
-        return fault.reason
-    except Exception:  # noqa: BLE001 - any error means that the arguments are wrong
-        return f'Wrong arguments for the filter "{name}".'
-    return None
-
-
-def _make_environment() -> SandboxedEnvironment:
-    environment = SandboxedEnvironment(undefined=StrictUndefined)
-    environment.globals.clear()
-    environment.filters = dict(FILTERS)
-    environment.tests = dict(TESTS)
-    return environment
-
-
-ENVIRONMENT = _make_environment()
-
-
-def _describe_unknown_name(kind: str, name: str, allowed: Iterable[str]) -> str:
-    close = get_close_matches(name, allowed, n=1)
-    hint = (
-        f'Did you mean "{close[0]}"?'
-        if close
-        else f"Choose one of: {', '.join(sorted(allowed))}."
-    )
-    return f'Unknown {kind} "{name}" in a template. {hint}'
-
-
-def _describe_refused_node(node: nodes.Node) -> str:
-    return (
-        f"This is not allowed in a template ({type(node).__name__}). Use attribute"
-        " names, texts, filters, tests, conditions and ~."
-    )
-
-
-def _find_application_fault(node: nodes.Filter | nodes.Test) -> str | None:
-    kind = "filter" if isinstance(node, nodes.Filter) else "test"
-    known = FILTERS if isinstance(node, nodes.Filter) else TESTS
     if node.name not in known:
-        return _describe_unknown_name(kind, node.name, known)
+        hint = suggest(node.name, known, f"Choose one of: {', '.join(sorted(known))}.")
+        return f'Unknown {kind} "{node.name}" in a template. {hint}'
     if node.dyn_args or node.dyn_kwargs:
         return "Filters and tests do not accept * and ** arguments."
-    return find_argument_fault(node)
+    return _find_argument_fault(node, kind, known[node.name])
 
 
 def _find_node_fault(node: nodes.Node) -> str | None:
     match node:
         case nodes.Filter() | nodes.Test():
-            return _find_application_fault(node)
+            is_filter = isinstance(node, nodes.Filter)
+            kind, known = ("filter", FILTERS) if is_filter else ("test", TESTS)
+            return _find_application_fault(node, kind, known)
         case nodes.Name(name=name) if name in _RESERVED:
             return f'"{name}" is not an attribute.'
         case nodes.Sub():
             return _SUBTRACTION_REFUSED
         case nodes.Const(value=str() as text) if _LONE_SURROGATE.search(text):
             return _LONE_SURROGATE_REFUSED
+        case _ if isinstance(node, _ALLOWED):
+            return None
         case _:
-            return None if isinstance(node, _ALLOWED) else _describe_refused_node(node)
-
-
-def _find_first_line(node: nodes.Node) -> int | None:
-    """Return the line of the first inner node that has one."""
-    inner = node.find_all(nodes.Node)
-    return next((each.lineno for each in inner if each.lineno), None)
+            return (
+                f"This is not allowed in a template ({type(node).__name__}). Use"
+                " attribute names, texts, filters, tests, conditions and ~."
+            )
 
 
 def _walk_nodes(root: nodes.Template) -> Iterator[tuple[nodes.Node, int, int]]:
@@ -258,7 +199,8 @@ def _walk_nodes(root: nodes.Template) -> Iterator[tuple[nodes.Node, int, int]]:
     while waiting:
         node, depth, line = waiting.pop()
         if not isinstance(node, nodes.Template):
-            line = node.lineno or _find_first_line(node) or line
+            lines = (each.lineno for each in (node, *node.find_all(nodes.Node)))
+            line = next(filter(None, lines), line)
         yield node, depth, line
         inner = [(each, depth + 1, line) for each in node.iter_child_nodes()]
         waiting += reversed(inner)
@@ -327,9 +269,8 @@ def to_attribute_name(name: str) -> str:
 def parse_template(text: str) -> program.Template:
     """Parse a template; raises SyntaxFault with the offset of the name or line."""
     _, names = compile_checked(text)
-    return program.Template(
-        text=text, reads=tuple(sorted(set(map(to_attribute_name, names))))
-    )
+    reads = tuple(sorted(set(map(to_attribute_name, names))))
+    return program.Template(text=text, reads=reads)
 
 
 def _make_render_context(
@@ -347,14 +288,6 @@ def _make_render_context(
             )
         context[name] = values[0] if len(values) == 1 else MultipleValues(values)
     return context
-
-
-def _describe_undefined(names: frozenset[str], context: dict[str, object]) -> str:
-    missing = ", ".join(sorted(names - context.keys()))
-    return (
-        f"The object lacks an attribute of the template ({missing}). Add a default:"
-        " {{ name | default('') }}."
-    )
 
 
 def compile_template(template: _Template) -> Evaluate:
@@ -380,7 +313,11 @@ def compile_template(template: _Template) -> Evaluate:
         try:
             made = compiled.render(context)
         except UndefinedError as error:
-            raise ValueFault(_describe_undefined(names, context)) from error
+            missing = ", ".join(sorted(names - context.keys()))
+            raise ValueFault(
+                f"The object lacks an attribute of the template ({missing}). Add a"
+                " default: {{ name | default('') }}."
+            ) from error
         except ValueFault:
             raise
         except Exception as error:  # the values are the cause

@@ -6,15 +6,13 @@ import functools
 import unicodedata
 from typing import cast
 
-from cloudforest.program.expressions import encodings
-from cloudforest.program.expressions.encodings import normalize_diacritics
 from cloudforest.program.expressions.function import (
+    COMPARE_TYPE,
     Function,
+    FunctionTable,
     Parameter,
-    build_eager,
     build_per_text,
 )
-from cloudforest.program.expressions.replace import build_replace, check_replace
 from cloudforest.program.expressions.values import (
     Value,
     as_integer,
@@ -30,12 +28,24 @@ _DOTLESS_I = "\u0131"
 _DOTTED_CULTURES = frozenset({"tr", "az"})
 _SOURCE = Parameter("source", "values")
 _CULTURE = Parameter("culture", "text", optional=True)
-COMPARE_TYPES = ("vbBinaryCompare", "vbTextCompare")
-_COMPARE_TYPE = Parameter("compareType", "text", optional=True, choice=COMPARE_TYPES)
+TABLE = FunctionTable()
+TABLE.add(
+    Function(
+        "Trim",
+        (_SOURCE,),
+        "values",
+        "Remove white space from both ends of a text.",
+        build_per_text(str.strip),
+    )
+)
 
 
+@TABLE.eager("Append", _SOURCE, Parameter("suffix", "text"), gives="values")
 def append(source: Value, suffix: Value) -> Value:
-    """Append; null counts as an empty text, and two nulls stay null."""
+    """Append a suffix to a text.
+
+    Null counts as an empty text, and two nulls stay null.
+    """
     if source is None and suffix is None:
         return None
     end = as_text(suffix)
@@ -46,7 +56,14 @@ def append(source: Value, suffix: Value) -> Value:
     return whole + end
 
 
+@TABLE.eager(
+    "&",
+    Parameter("first", "values"),
+    Parameter("next", "text", repeating=True),
+    gives="values",
+)
 def concatenate(*parts: Value) -> Value:
+    """Join texts end to end."""
     try:
         # Usually all parts are texts, and this is the fastest way.
         made = "".join(cast("tuple[str, ...]", parts))
@@ -56,8 +73,14 @@ def concatenate(*parts: Value) -> Value:
         return functools.reduce(append, parts)
 
 
+@TABLE.eager(
+    "Join",
+    Parameter("separator", "text"),
+    Parameter("source", "values", repeating=True),
+    gives="text",
+)
 def join(separator: Value, *sources: Value) -> Value:
-    """Join every value of every source; empty ones are skipped, blank ones not."""
+    """Join texts with a separator; empty ones are skipped."""
     mark = as_text(separator)
     every = [as_text(each) for source in sources for each in as_items(source)]
     parts = [part for part in every if part]
@@ -65,23 +88,29 @@ def join(separator: Value, *sources: Value) -> Value:
     return mark.join(parts)
 
 
+@TABLE.per_text("Left", _SOURCE, Parameter("count", "number"), null="")
 def left(source: str, count: Value) -> str:
+    """Return the first characters of a text."""
     length = as_integer(count)
     return source if length < 0 else source[:length]
 
 
-def _to_length(value: Value) -> int:
-    if (length := as_integer(value)) < 0:
-        raise ValueFault("Mid does not accept a negative length.")
-    return length
-
-
+@TABLE.per_text(
+    "Mid",
+    _SOURCE,
+    Parameter("start", "number"),
+    Parameter("length", "number", optional=True),
+    null="",
+)
 def mid(source: str, start: Value, length: Value = None) -> str:
-    """Return characters from a position, counted from 1; by default, to the end."""
+    """Return a part of a text from a position, counted from 1."""
     first = as_integer(start) - 1
     if first < 0:
         raise ValueFault("Mid counts positions from 1, but the start is smaller.")
-    return source[first:] if length is None else source[first:][: _to_length(length)]
+    count = None if length is None else as_integer(length)
+    if count is not None and count < 0:
+        raise ValueFault("Mid does not accept a negative length.")
+    return source[first:][:count]
 
 
 def _change_case(source: str, *, upper: bool) -> str:
@@ -97,24 +126,33 @@ def _is_dotted_culture(culture: Value) -> bool:
     return as_text(culture).lower().partition("-")[0] in _DOTTED_CULTURES
 
 
+@TABLE.per_text("ToLower", _SOURCE, _CULTURE)
 def to_lower(source: str, culture: Value = None) -> str:
+    """Convert a text to lower case."""
     if culture and _is_dotted_culture(culture):
         source = source.replace("I", _DOTLESS_I).replace("İ", "i")
     return _change_case(source, upper=False)
 
 
+@TABLE.per_text("ToUpper", _SOURCE, _CULTURE)
 def to_upper(source: str, culture: Value = None) -> str:
+    """Convert a text to upper case."""
     if culture and _is_dotted_culture(culture):
         source = source.replace("i", "İ")
     return _change_case(source, upper=True)
 
 
+@TABLE.per_text("StripSpaces", _SOURCE)
 def strip_spaces(source: str) -> str:
+    """Remove all spaces from a text."""
     return source.replace(" ", "")
 
 
+@TABLE.eager(
+    "Split", Parameter("source", "text"), Parameter("delimiter", "text"), gives="values"
+)
 def split(source: Value, delimiter: Value) -> Value:
-    """Split, and trim the parts, as in the documented example."""
+    """Split a text at a separator, and trim the parts."""
     if source is None:
         return None
     mark = as_text(delimiter)
@@ -122,8 +160,15 @@ def split(source: Value, delimiter: Value) -> Value:
     return tuple(part.strip() for part in (whole.split(mark) if mark else [whole]))
 
 
+@TABLE.per_text(
+    "Word",
+    _SOURCE,
+    Parameter("number", "number"),
+    Parameter("delimiters", "text"),
+    null="",
+)
 def word(source: str, index: Value, delimiters: Value) -> str:
-    """Return a word, counted from 1; each character of `delimiters` separates words."""
+    """Return a word, counted from 1; each character of delimiters separates words."""
     marks = as_text(delimiters) or "\0"
     for mark in marks[1:]:
         source = source.replace(mark, marks[0])
@@ -132,14 +177,24 @@ def word(source: str, index: Value, delimiters: Value) -> str:
     return words[position - 1] if 1 <= position <= len(words) else ""
 
 
+@TABLE.eager("Len", Parameter("source", "text"), gives="number")
 def count_characters(value: Value) -> Value:
+    """Count the characters of a text."""
     return len(as_text(value))
 
 
+@TABLE.eager(
+    "InStr",
+    Parameter("value1", "text"),
+    Parameter("value2", "text"),
+    Parameter("start", "number", optional=True),
+    COMPARE_TYPE,
+    gives="number",
+)
 def find_position(
     source: Value, search: Value, start: Value = None, how: Value = None
 ) -> int:
-    """Return a position, counted from 1, or 0; `vbTextCompare` ignores case."""
+    """Return the position of a text in another, counted from 1, or 0."""
     whole, part = as_text(source), as_text(search)
     if how == "vbTextCompare":
         whole, part = whole.lower(), part.lower()
@@ -149,8 +204,12 @@ def find_position(
     return whole.find(part, first - 1) + 1
 
 
+@TABLE.per_text("PCase", _SOURCE, Parameter("wordSeparators", "text", optional=True))
 def proper_case(source: str, separators: Value = None) -> str:
-    """Capitalize each word; by default, all but letters and digits separate words."""
+    """Capitalize each word.
+
+    By default, all but letters and digits separate words.
+    """
     marks = as_text(separators)
     if not marks and source.isascii() and source.isalpha():
         return source.capitalize()
@@ -159,167 +218,3 @@ def proper_case(source: str, separators: Value = None) -> str:
         parts.append(_change_case(each, upper=True) if begins else each)
         begins = each in marks if marks else unicodedata.category(each)[0] in "ZCPS"
     return "".join(parts)
-
-
-TEXT_FUNCTIONS = (
-    Function(
-        "Append",
-        (_SOURCE, Parameter("suffix", "text")),
-        "values",
-        "Append a suffix to a text.",
-        build_eager(append),
-    ),
-    Function(
-        "&",
-        (Parameter("first", "values"), Parameter("next", "text", repeating=True)),
-        "values",
-        "Join texts end to end.",
-        build_eager(concatenate),
-    ),
-    Function(
-        "ConvertFromBase64",
-        (
-            _SOURCE,
-            Parameter(
-                "encoding", "text", optional=True, choice=tuple(encodings.CODECS)
-            ),
-        ),
-        "values",
-        "Decode a base64 text; the default encoding is UTF-16.",
-        build_per_text(encodings.from_base64),
-    ),
-    Function(
-        "ConvertToBase64",
-        (_SOURCE,),
-        "values",
-        "Encode a text in base64, as UTF-16.",
-        build_per_text(encodings.to_base64),
-    ),
-    Function(
-        "ConvertToUTF8Hex",
-        (_SOURCE,),
-        "values",
-        "Encode a text in hexadecimal, as UTF-8.",
-        build_per_text(encodings.to_utf8_hex),
-    ),
-    Function(
-        "InStr",
-        (
-            Parameter("value1", "text"),
-            Parameter("value2", "text"),
-            Parameter("start", "number", optional=True),
-            _COMPARE_TYPE,
-        ),
-        "number",
-        "Return the position of a text in another, counted from 1, or 0.",
-        build_eager(find_position),
-    ),
-    Function(
-        "Join",
-        (Parameter("separator", "text"), Parameter("source", "values", repeating=True)),
-        "text",
-        "Join texts with a separator; empty ones are skipped.",
-        build_eager(join),
-    ),
-    Function(
-        "Left",
-        (_SOURCE, Parameter("count", "number")),
-        "values",
-        "Return the first characters of a text.",
-        build_per_text(left, null=""),
-    ),
-    Function(
-        "Len",
-        (Parameter("source", "text"),),
-        "number",
-        "Count the characters of a text.",
-        build_eager(count_characters),
-    ),
-    Function(
-        "Mid",
-        (
-            _SOURCE,
-            Parameter("start", "number"),
-            Parameter("length", "number", optional=True),
-        ),
-        "values",
-        "Return a part of a text from a position, counted from 1.",
-        build_per_text(mid, null=""),
-    ),
-    Function(
-        "NormalizeDiacritics",
-        (_SOURCE,),
-        "values",
-        "Replace letters with diacritics by plain ones, for example é by e.",
-        build_per_text(normalize_diacritics),
-    ),
-    Function(
-        "PCase",
-        (_SOURCE, Parameter("wordSeparators", "text", optional=True)),
-        "values",
-        "Capitalize each word.",
-        build_per_text(proper_case),
-    ),
-    Function(
-        "Replace",
-        (
-            _SOURCE,
-            Parameter("oldValue", "text", optional=True),
-            Parameter("regexPattern", "text", optional=True),
-            Parameter("regexGroupName", "text", optional=True),
-            Parameter("replacementValue", "text", optional=True),
-            Parameter("replacementAttributeName", "text", optional=True),
-            Parameter("template", "text", optional=True),
-        ),
-        "values",
-        "Replace parts of a text, found by text or by regular expression.",
-        build_replace,
-        check=check_replace,
-    ),
-    Function(
-        "Split",
-        (Parameter("source", "text"), Parameter("delimiter", "text")),
-        "values",
-        "Split a text at a separator, and trim the parts.",
-        build_eager(split),
-    ),
-    Function(
-        "StripSpaces",
-        (_SOURCE,),
-        "values",
-        "Remove all spaces from a text.",
-        build_per_text(strip_spaces),
-    ),
-    Function(
-        "ToLower",
-        (_SOURCE, _CULTURE),
-        "values",
-        "Convert a text to lower case.",
-        build_per_text(to_lower),
-    ),
-    Function(
-        "ToUpper",
-        (_SOURCE, _CULTURE),
-        "values",
-        "Convert a text to upper case.",
-        build_per_text(to_upper),
-    ),
-    Function(
-        "Trim",
-        (_SOURCE,),
-        "values",
-        "Remove white space from both ends of a text.",
-        build_per_text(str.strip),
-    ),
-    Function(
-        "Word",
-        (
-            _SOURCE,
-            Parameter("number", "number"),
-            Parameter("delimiters", "text"),
-        ),
-        "values",
-        "Return a word, counted from 1; each character of delimiters separates words.",
-        build_per_text(word, null=""),
-    ),
-)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from cloudforest.model.program import (
     Attribute,
@@ -15,17 +16,17 @@ from cloudforest.model.program import (
     Scalar,
     Template,
 )
-from cloudforest.program.expressions.catalog import OPERATORS
-from cloudforest.program.expressions.evaluate import (
+from cloudforest.program.expressions.evaluate import compile_expression
+from cloudforest.program.expressions.function import (
+    OPERATORS,
+    AttributeValues,
+    Evaluate,
     EvaluationContext,
-    compile_expression,
 )
-from cloudforest.program.expressions.function import AttributeValues, Evaluate
 from cloudforest.program.expressions.syntax import parse_expression
 from cloudforest.program.expressions.values import Moment, Value
 from cloudforest.program.faults import Ignored, RaisedFault, SyntaxFault, ValueFault
 
-T = TypeVar("T")
 ObjectAttributes = Mapping[str, tuple[str, ...]]
 
 
@@ -59,38 +60,28 @@ def _to_json_value(value: Value) -> Any:
     return str(value) if isinstance(value, Moment) else value
 
 
-def _evaluate(evaluate: Callable[[T], Value], attributes: T) -> TrialResult:
-    try:
-        return TrialResult("value", _to_json_value(evaluate(attributes)))
-    except Ignored as ignored:
-        return TrialResult("outcome", ignored.outcome)
-    except ValueFault as fault:
-        return _make_error(fault)
-
-
-def _make_error(fault: ValueFault) -> TrialResult:
-    raised = fault.message if isinstance(fault, RaisedFault) else ""
-    return TrialResult("error", raised or fault.reason)
-
-
-def _parse(text: str) -> Expression | TrialResult:
-    try:
-        return parse_expression(text)
-    except SyntaxFault as fault:
-        return TrialResult("error", f"Character {fault.offset + 1}: {fault.message}")
+def _describe_failure(error: SyntaxFault | ValueFault | Ignored) -> TrialResult:
+    if isinstance(error, Ignored):
+        return TrialResult("outcome", error.outcome)
+    if isinstance(error, SyntaxFault):
+        message = f"Character {error.offset + 1}: {error.message}"
+        return TrialResult("error", message)
+    raised = error.message if isinstance(error, RaisedFault) else ""
+    return TrialResult("error", raised or error.reason)
 
 
 def try_expression(
     text: str, attributes: ObjectAttributes, context: EvaluationContext
 ) -> TrialResult:
     """Evaluate an expression; attributes are named in lower case."""
-    parsed = _parse(text)
-    if isinstance(parsed, TrialResult):
-        return parsed
-    return _evaluate(compile_expression(parsed, context), attributes)
+    try:
+        value = compile_expression(parse_expression(text), context)(attributes)
+    except (SyntaxFault, ValueFault, Ignored) as error:
+        return _describe_failure(error)
+    return TrialResult("value", _to_json_value(value))
 
 
-def _write_literal(value: Scalar) -> str:
+def write_literal(value: Scalar) -> str:
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     if not isinstance(value, float):
@@ -99,24 +90,31 @@ def _write_literal(value: Scalar) -> str:
     return digits if "." in digits else f"{digits}.0"
 
 
-def _write_call(call: Call) -> str:
-    parts = [write_expression(each) if each else "" for each in call.arguments]
-    if call.function in OPERATORS:
-        return f" {call.function} ".join(parts)
-    return f"{call.function}({', '.join(parts)})"
+def write_expression(
+    expression: Expression,
+    spelling: Callable[[str], str] = str,
+    literal: Callable[[Scalar], str] = write_literal,
+) -> str:
+    """Return the text of an expression.
 
-
-def write_expression(expression: Expression) -> str:
-    """Return the text of an expression, with attribute names in lower case."""
+    `spelling` spells attributes, whose names are in lower case. `literal` writes
+    constants.
+    """
     match expression:
         case Constant(value=value):
-            return _write_literal(value)
+            return literal(value)
         case Attribute(name=name):
-            return f"[{name}]"
+            return f"[{spelling(name)}]"
         case Template(text=text):
             return text
-        case Call():
-            return _write_call(expression)
+        case Call(function=function, arguments=arguments):
+            parts = [
+                write_expression(each, spelling, literal) if each else ""
+                for each in arguments
+            ]
+            if function in OPERATORS:
+                return f" {function} ".join(parts)
+            return f"{function}({', '.join(parts)})"
 
 
 def _make_step(expression: Expression, results: Mapping[int, TrialResult]) -> TrialStep:
@@ -132,20 +130,18 @@ def explain_expression(
     text: str, attributes: ObjectAttributes, context: EvaluationContext
 ) -> TrialStep:
     """Evaluate an expression, with the result of each part that was needed."""
-    parsed = _parse(text)
-    if isinstance(parsed, TrialResult):
-        return TrialStep(text, parsed)
+    try:
+        parsed = parse_expression(text)
+    except SyntaxFault as fault:
+        return TrialStep(text, _describe_failure(fault))
     results: dict[int, TrialResult] = {}
 
     def watch(part: Expression, evaluate: Evaluate) -> Evaluate:
         def watched(prepared: AttributeValues) -> Value:
             try:
                 value = evaluate(prepared)
-            except Ignored as ignored:
-                results[id(part)] = TrialResult("outcome", ignored.outcome)
-                raise
-            except ValueFault as fault:
-                results[id(part)] = _make_error(fault)
+            except (ValueFault, Ignored) as error:
+                results[id(part)] = _describe_failure(error)
                 raise
             results[id(part)] = TrialResult("value", _to_json_value(value))
             return value
@@ -153,5 +149,6 @@ def explain_expression(
         return watched
 
     compiled = compile_expression(parsed, replace(context, watcher=watch))
-    _evaluate(compiled, attributes)
+    with suppress(ValueFault, Ignored):  # recorded above
+        compiled(attributes)
     return _make_step(parsed, results)

@@ -17,9 +17,6 @@ _BOOLEAN_TEXTS = (TRUE, FALSE)
 MAX_DIGITS = 30
 _NUMBER = re.compile(r"\s*[+-]?[0-9]{1,30}(\.[0-9]{1,30})?\s*")
 _HEX = re.compile(r"\s*&[Hh][0-9A-Fa-f]{1,16}\s*", re.ASCII)
-_TOO_LONG = (
-    f"The expression returns more than {MAX_TEXT_LENGTH} characters for this object."
-)
 
 
 @dataclass(frozen=True)
@@ -116,7 +113,10 @@ def as_items(value: Value) -> tuple[Item, ...]:
 def require_length(length: int) -> None:
     """Raise ValueFault if a text would be too long."""
     if length > MAX_TEXT_LENGTH:
-        raise ValueFault(_TOO_LONG)
+        raise ValueFault(
+            f"The expression returns more than {MAX_TEXT_LENGTH} characters for this"
+            " object."
+        )
 
 
 def collect_texts(parts: Iterable[str]) -> tuple[str, ...]:

@@ -136,13 +136,9 @@ def _find_existence_proofs(
     changes: Iterable[Change], last_written: FlatResource
 ) -> Iterator[Change]:
     """Yield a change that proves that an element exists, if none of the others does."""
-    exists: dict[str, bool] = {}
-    for change in changes:
-        path = parse_path(change.path)
-        if path.key is not None:
-            known = exists.get(path.element, False)
-            exists[path.element] = known or change.before is not None
-    unproved = {element for element, known in exists.items() if not known}
+    located = [(parse_path(each.path), each) for each in changes]
+    unproved = {path.element for path, _ in located if path.key is not None}
+    unproved -= {path.element for path, each in located if each.before is not None}
     for text, value in last_written.items() if unproved else ():
         element = parse_path(text).element
         if element in unproved and value is not None:

@@ -8,16 +8,19 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import msgspec
 
 from cloudforest.base.values import Value
-from cloudforest.model.program import AttributeProgram, Call, CompiledAttributeMapping
+from cloudforest.model.program import AttributeProgram, Call
 from cloudforest.model.source import FlatResource, MatchValue, SourceObject
 from cloudforest.program.expressions.analysis import SELECT_UNIQUE_VALUE
 from cloudforest.program.expressions.evaluate import (
-    NO_CONTEXT,
-    EvaluationContext,
     compile_evaluator,
     prepare_attributes,
 )
-from cloudforest.program.expressions.function import AttributeValues, Evaluate
+from cloudforest.program.expressions.function import (
+    NO_CONTEXT,
+    AttributeValues,
+    Evaluate,
+    EvaluationContext,
+)
 from cloudforest.program.expressions.values import as_items, as_text, is_empty
 from cloudforest.program.faults import AttributeIgnored, MappingFault, ValueFault
 from cloudforest.program.mapping.types import make_converter
@@ -79,18 +82,6 @@ def _evaluate_rules(
     return made
 
 
-def _compile_unique_values(
-    rule: CompiledAttributeMapping, call: Call, context: EvaluationContext
-) -> list[_CompiledRule[Any]]:
-    """Compile each of the values that SelectUniqueValue chooses from."""
-    convert = make_converter(rule)
-    return [
-        _CompiledRule(rule.target, compile_evaluator(each, context), convert)
-        for each in call.arguments
-        if each is not None
-    ]
-
-
 def _evaluate_unique_values(
     attributes: AttributeValues,
     rules: dict[str, list[_CompiledRule[Any]]],
@@ -102,10 +93,12 @@ def _evaluate_unique_values(
             _evaluate_rules(attributes, [rule], ignored).get(path) for rule in each
         ]
         found = dict.fromkeys(str(value) for value in values if value is not None)
-        if not found and path not in ignored:
+        if path in ignored:
+            continue
+        if not found:
             raise MappingFault(path, f"{SELECT_UNIQUE_VALUE} returns no value.")
         made[path] = tuple(found)
-    return {path: values for path, values in made.items() if path not in ignored}
+    return made
 
 
 def compile_mapping(
@@ -120,15 +113,19 @@ def compile_mapping(
     references: list[_CompiledRule[tuple[str, ...]]] = []
     unique: dict[str, list[_CompiledRule[Any]]] = {}
     for rule in program.rules:
-        call = rule.expression
+        path, call, convert = rule.target, rule.expression, make_converter(rule)
         if isinstance(call, Call) and call.function == SELECT_UNIQUE_VALUE:
-            unique[rule.target] = _compile_unique_values(rule, call, context)
+            unique[path] = [
+                _CompiledRule(path, compile_evaluator(each, context), convert)
+                for each in call.arguments
+                if each is not None
+            ]
             continue
-        evaluate = compile_evaluator(rule.expression, context)
+        evaluate = compile_evaluator(call, context)
         if rule.reference:
-            references.append(_CompiledRule(rule.target, evaluate, _to_references))
+            references.append(_CompiledRule(path, evaluate, _to_references))
         else:
-            plain.append(_CompiledRule(rule.target, evaluate, make_converter(rule)))
+            plain.append(_CompiledRule(path, evaluate, convert))
 
     def map_object(source: SourceObject) -> DesiredValues:
         attributes = prepare_source_object(source)

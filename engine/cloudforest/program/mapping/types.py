@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from typing import Any, Literal
 
 from cloudforest.model.program import (
@@ -66,17 +67,15 @@ _GENERALIZED_TIME = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(?:[.,]\d+
 """RFC 4517, 3.3.13, as Active Directory writes it."""
 _BOOLEAN_ATTRIBUTES = frozenset({"active", "primary"})
 _BOOLEANS = {
-    each: truth
-    for truth, spellings in ((True, "True true 1"), (False, "False false 0"))
-    for each in spellings.split()
+    **dict.fromkeys(("True", "true", "1"), True),
+    **dict.fromkeys(("False", "false", "0"), False),
 }
 
 
 def _to_boolean(value: Item) -> bool:
-    found = _BOOLEANS.get(as_text(value))
-    if found is None:
-        found = _BOOLEANS.get(as_text(value).strip().lower())
-    if found is None:
+    text = as_text(value)
+    found = _BOOLEANS.get(text)
+    if found is None and (found := _BOOLEANS.get(text.strip().lower())) is None:
         raise ValueFault("The value is neither True nor False.")
     return found
 
@@ -120,9 +119,8 @@ def _item_converter(
         return _CONVERTERS[type_]
     if path.is_custom_extension:
         return _to_plain
-    return (
-        _to_boolean if (path.sub or path.attribute) in _BOOLEAN_ATTRIBUTES else as_text
-    )
+    is_boolean = (path.sub or path.attribute) in _BOOLEAN_ATTRIBUTES
+    return _to_boolean if is_boolean else as_text
 
 
 def convert_value(target: str, value: Scalar, type_: ValueType | None = None) -> Any:
@@ -177,33 +175,28 @@ def find_type_clash(
 
 def _find_reference_clash(path: ScimPath, expression: Expression) -> TypeClash | None:
     """Return a clash between references, bytes and texts."""
-    passed = _find_passed_attribute(expression)
-    name = passed.lower() if passed else ""
+    passed = _skip_calls(expression, PASSING_FUNCTIONS)
+    if not isinstance(passed, Attribute):
+        return None
+    name = passed.name.lower()
     if path.is_manager or path.attribute == "members":
-        whole = path.sub in {None, "value"}
-        return (
-            ("no reference", f"[{passed}]")
-            if whole and name in TEXT_ATTRIBUTES
-            else None
-        )
+        is_whole = path.sub in {None, "value"}
+        is_clash = is_whole and name in TEXT_ATTRIBUTES
+        return ("no reference", f"[{passed.name}]") if is_clash else None
     if name in REFERENCE_ATTRIBUTES:
-        return "reference", f"[{passed}]"
+        return "reference", f"[{passed.name}]"
     if name in BINARY_ATTRIBUTES and path.attribute not in BINARY_TARGETS:
-        return "binary", f"[{passed}]"
+        return "binary", f"[{passed.name}]"
     return None
 
 
-def _find_passed_attribute(expression: Expression) -> str | None:
-    """Return the attribute whose values the expression returns unchanged."""
-    match expression:
-        case Attribute(name=name):
-            return name
-        case Call(function=function, arguments=(inner, *_)) if (
-            function in PASSING_FUNCTIONS
-        ):
-            return _find_passed_attribute(inner) if inner is not None else None
-        case _:
-            return None
+def _skip_calls(
+    expression: Expression | None, functions: AbstractSet[str]
+) -> Expression | None:
+    """Return the first argument that does not call one of the functions."""
+    while isinstance(expression, Call) and expression.function in functions:
+        expression = expression.arguments[0] if expression.arguments else None
+    return expression
 
 
 def is_reference_path(path: ScimPath) -> bool:
@@ -220,32 +213,25 @@ def find_unmatchable_reason(path: ScimPath) -> str | None:
 
 def _find_multi_valued(expression: Expression) -> str | None:
     """Return what has several values, if the expression surely does."""
-    match expression:
-        case Attribute(name=name) if name.lower() in MULTI_VALUED:
+    match _skip_calls(expression, SPELLING_FUNCTIONS):
+        case (
+            Attribute(name=name)
+            | Call(function="RemoveDuplicates", arguments=(Attribute(name=name), *_))
+        ) if name.lower() in MULTI_VALUED:
             return f"[{name}]"
         case Call(function=function) if function in LIST_FUNCTIONS:
             return function
-        case Call(function="RemoveDuplicates", arguments=(Attribute() as inner, *_)):
-            return _find_multi_valued(inner)
-        case Call(function=function, arguments=(inner, *_)) if (
-            function in SPELLING_FUNCTIONS
-        ):
-            return _find_multi_valued(inner) if inner is not None else None
         case _:
             return None
 
 
 def _find_text(expression: Expression) -> str | None:
     """Return what is never true or false, if the expression surely is not."""
-    match expression:
+    match _skip_calls(expression, SPELLING_FUNCTIONS):
         case Attribute(name=name) if name.lower() in SINGLE_TEXTS:
             return f"[{name}]"
         case Constant(value=value) if not _is_boolean(value):
             return f'"{value}"'
-        case Call(function=function, arguments=(inner, *_)) if (
-            function in SPELLING_FUNCTIONS
-        ):
-            return _find_text(inner) if inner is not None else None
         case _:
             return None
 

@@ -26,14 +26,8 @@ _CORE_NAMES = (
 _SPELLING_BY_LOWER = {name.lower(): name for name in _CORE_NAMES.split()}
 MULTI_VALUED_ATTRIBUTES = frozenset(
     (
-        "addresses",
-        "emails",
-        "entitlements",
-        "ims",
-        "phoneNumbers",
-        "photos",
-        "roles",
-        "x509Certificates",
+        *("addresses", "emails", "entitlements", "ims", "phoneNumbers", "photos"),
+        *("roles", "x509Certificates"),
     )
 )
 """Multi-valued complex attributes of the core schema."""
@@ -43,7 +37,8 @@ _PATH = re.compile(
     (?:(?P<schema>urn:[A-Za-z0-9:._-]+|enterprise):)?
     (?P<attribute>[A-Za-z$][A-Za-z0-9_$-]*)
     (?:\[\s*(?P<key>[A-Za-z$][A-Za-z0-9_$-]*)\s+[Ee][Qq]\s+
-       (?P<key_value>"(?:[^"\\]|\\.)*"|true|false)\s*\])?
+       (?P<key_value>"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4}))*"|true|false)
+       \s*\])?
     (?:\.(?P<sub>[A-Za-z$][A-Za-z0-9_$-]*))?
     """,
     re.VERBOSE,
@@ -101,22 +96,11 @@ class ScimPath:
         return self.element if self.sub is None else f"{self.element}.{self.sub}"
 
 
-def _to_usual_spelling(name: str) -> str:
-    return _SPELLING_BY_LOWER.get(name.lower(), name)
-
-
 def _normalize_schema(found: str | None) -> str | None:
     if found is None or found.lower().startswith(CORE_PREFIX.lower()):
         return None
     is_enterprise = found.lower() in {"enterprise", ENTERPRISE.lower()}
     return ENTERPRISE if is_enterprise else found
-
-
-def _make_unreadable_fault(text: str) -> SyntaxFault:
-    return SyntaxFault(
-        f'Invalid SCIM path "{text}". Examples: name.givenName, '
-        'emails[type eq "work"].value, enterprise:department.'
-    )
 
 
 def _require_valid(path: ScimPath, text: str) -> ScimPath:
@@ -137,14 +121,6 @@ def _require_valid(path: ScimPath, text: str) -> ScimPath:
     return path
 
 
-def _parse_key_value(literal: str, text: str) -> str | bool:
-    try:
-        value: str | bool = json.loads(literal)
-    except ValueError as error:
-        raise _make_unreadable_fault(text) from error
-    return value
-
-
 @functools.lru_cache(maxsize=4096)
 def parse_path(text: str) -> ScimPath:
     """Parse a path; names of the core schema get their usual spelling.
@@ -155,17 +131,21 @@ def parse_path(text: str) -> ScimPath:
     require_text(text, what="SCIM path", limit=MAX_LENGTH)
     found = _PATH.fullmatch(text.strip())
     if found is None:
-        raise _make_unreadable_fault(text)
+        raise SyntaxFault(
+            f'Invalid SCIM path "{text}". Examples: name.givenName, '
+            'emails[type eq "work"].value, enterprise:department.'
+        )
     schema = _normalize_schema(found["schema"])
     attribute, sub = found["attribute"], found["sub"]
     key = found["key"]
     if schema in {None, ENTERPRISE}:
         attribute, key, sub = (
-            each and _to_usual_spelling(each) for each in (attribute, key, sub)
+            each and _SPELLING_BY_LOWER.get(each.lower(), each)
+            for each in (attribute, key, sub)
         )
     if attribute == "manager" and key is None and sub in {None, "value"}:
         schema, sub = schema or ENTERPRISE, None
-    key_value = _parse_key_value(found["key_value"], text) if key else ""
+    key_value = json.loads(found["key_value"]) if key else ""
     return _require_valid(ScimPath(schema, attribute, key, key_value, sub), text)
 
 

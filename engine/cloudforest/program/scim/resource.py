@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cloudforest.model.effects import Change
@@ -20,25 +20,6 @@ PatchOperation = dict[str, Any]
 PathChange = tuple[ScimPath, Change]
 
 
-def schema_urn(resource_type: str) -> str:
-    """Return the schema URN of a resource type."""
-    if resource_type in {"User", "Group"}:
-        return CORE_PREFIX + resource_type
-    return f"urn:cloudforest:2.0:{resource_type}"
-
-
-def _find_or_add_element(
-    values: list[dict[str, Any]], path: ScimPath
-) -> dict[str, Any]:
-    """Return the value that the path selects; add it if it is missing."""
-    key = path.key or ""
-    for each in values:
-        if each.get(key) == path.key_value:
-            return each
-    values.append({key: path.key_value})
-    return values[-1]
-
-
 def _put_value(resource: dict[str, Any], path: ScimPath, value: Any) -> None:
     holder = resource if path.schema is None else resource.setdefault(path.schema, {})
     if path.sub is None:
@@ -46,7 +27,11 @@ def _put_value(resource: dict[str, Any], path: ScimPath, value: Any) -> None:
         return
     inner = holder.setdefault(path.attribute, {} if path.key is None else [])
     if isinstance(inner, list):
-        inner = _find_or_add_element(inner, path)
+        several, key, wanted = inner, path.key or "", path.key_value
+        inner = next((each for each in several if each.get(key) == wanted), None)
+        if inner is None:
+            inner = {key: wanted}
+            several.append(inner)
     if not isinstance(inner, dict):
         raise MappingFault(
             str(path), f"Another entry of the mapping sets all of {path.attribute}."
@@ -60,7 +45,9 @@ def assemble_resource(resource_type: str, flat: Mapping[str, Any]) -> dict[str, 
         (parse_path(text), each) for text, each in flat.items() if each is not None
     ]
     schemas = dict.fromkeys(path.schema for path, _ in present if path.schema)
-    resource: dict[str, Any] = {"schemas": [schema_urn(resource_type), *schemas]}
+    is_core = resource_type in {"User", "Group"}
+    urn = (CORE_PREFIX if is_core else "urn:cloudforest:2.0:") + resource_type
+    resource: dict[str, Any] = {"schemas": [urn, *schemas]}
     for path, value in sorted(present, key=lambda item: item[0].sub is not None):
         _put_value(resource, path, to_wire_value(path, value))
     return resource
@@ -120,24 +107,15 @@ def _make_operation(path: ScimPath, change: Change) -> PatchOperation:
     }
 
 
-def _select_sent(parts: Iterable[PathChange]) -> list[PathChange]:
-    return [each for each in parts if each[1].is_sent]
-
-
-def _is_emptied(parts: Sequence[PathChange]) -> bool:
-    """Tell whether an element loses its `value`, or the last part that we wrote."""
-    return any(
+def _patch_existing_element(parts: Sequence[PathChange]) -> list[PatchOperation]:
+    """Remove an element that loses its `value`, or the last part that we wrote."""
+    changed = [each for each in parts if each[1].is_sent]
+    loses_last = any(
         path.sub == "value" or change.how == "last" for path, change in parts
-    ) and all(change.after is None for _, change in parts)
-
-
-def _patch_existing_element(parts: Sequence[PathChange]) -> Iterator[PatchOperation]:
-    changed = _select_sent(parts)
-    if changed and _is_emptied(parts):
-        yield {"op": "remove", "path": changed[0][0].element}
-        return
-    for path, change in changed:
-        yield _make_operation(path, change)
+    )
+    if changed and loses_last and all(change.after is None for _, change in parts):
+        return [{"op": "remove", "path": changed[0][0].element}]
+    return [_make_operation(path, change) for path, change in changed]
 
 
 def _make_new_element(parts: Sequence[PathChange]) -> dict[str, Any] | None:
@@ -148,24 +126,20 @@ def _make_new_element(parts: Sequence[PathChange]) -> dict[str, Any] | None:
     return {str(path.key): path.key_value, **present} if present else None
 
 
-def _group_by_element(changes: Iterable[Change]) -> list[list[PathChange]]:
-    groups: dict[str, list[PathChange]] = {}
-    for change in changes:
-        path = parse_path(change.path)
-        name = str(path) if path.key is None else path.element
-        groups.setdefault(name, []).append((path, change))
-    return list(groups.values())
-
-
 def make_patch_operations(changes: Sequence[Change]) -> list[PatchOperation]:
     """Return the smallest PATCH for the changes (RFC 7644, 3.5.2).
 
     An element selected by a filter exists if any of its changes has a `before`. A
     change from a value to itself only proves that, and writes nothing.
     """
+    groups: dict[str, list[PathChange]] = {}
+    for change in changes:
+        path = parse_path(change.path)
+        name = str(path) if path.key is None else path.element
+        groups.setdefault(name, []).append((path, change))
     operations: list[PatchOperation] = []
     added: dict[str, list[dict[str, Any]]] = {}
-    for parts in _group_by_element(changes):
+    for parts in groups.values():
         path = parts[0][0]
         exists = any(change.before is not None for _, change in parts)
         if path.key is None or exists:

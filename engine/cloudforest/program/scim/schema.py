@@ -81,27 +81,22 @@ _RESOURCES: dict[str, dict[str | None, SchemaAttributes]] = {
 }
 
 
-def find_schema(resource: str, schema: str | None) -> SchemaAttributes | None:
-    """Return the attributes of a schema in a resource type; None if unknown.
+def get_schemas(resource: str) -> dict[str | None, SchemaAttributes]:
+    """Return the attributes of the known schemas of a resource type.
 
     Only the target knows its own extensions and resource types.
     """
-    return _RESOURCES.get(resource, {}).get(schema)
-
-
-def get_schemas(resource: str) -> dict[str | None, SchemaAttributes]:
     return _RESOURCES.get(resource, {})
 
 
 def find_target_attribute(path: ScimPath, resource: str) -> ScimAttribute | None:
     """Return the attribute of a path; None if it is unknown."""
-    schema = find_schema(resource, path.schema)
-    return schema.get(path.attribute) if schema else None
+    return get_schemas(resource).get(path.schema, {}).get(path.attribute)
 
 
 def find_path_mistake(path: ScimPath, resource: str) -> PathMistake | None:
     """Return why a resource of the type cannot be written at a path, if known."""
-    if find_schema(resource, path.schema) is None:
+    if path.schema not in get_schemas(resource):
         is_foreign = path.schema == ENTERPRISE and resource in _RESOURCES
         return "foreign" if is_foreign else None
     attribute = find_target_attribute(path, resource)

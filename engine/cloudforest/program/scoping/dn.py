@@ -42,35 +42,24 @@ def _parse_value(text: str, start: int) -> tuple[str, int]:
     return value[:kept], at
 
 
-def _parse_assertion(text: str, start: int) -> tuple[str, int]:
-    found = _TYPE.match(text, start)
-    if found is None:
-        raise SyntaxFault(
-            "Expected a part of a distinguished name, such as OU=Sales.",
-            start,
-        )
-    value, end = _parse_value(text, found.end())
-    return f"{found[1]}={value}".casefold(), end
-
-
 def _parse_rdn(text: str, start: int) -> tuple[str, int]:
-    assertions = []
-    at = start - 1
+    """Return the relative name at an offset, and its end."""
+    assertions, at = [], start - 1
     while at < start or text[at : at + 1] == "+":
-        assertion, at = _parse_assertion(text, at + 1)
-        assertions.append(assertion)
-    return _RDN_SEPARATOR.join(sorted(assertions)), at
-
-
-def _parse_delimited_rdn(text: str, start: int) -> tuple[str, int]:
-    name, at = _parse_rdn(text, start)
+        found = _TYPE.match(text, at + 1)
+        if found is None:
+            raise SyntaxFault(
+                "Expected a part of a distinguished name, such as OU=Sales.", at + 1
+            )
+        value, at = _parse_value(text, found.end())
+        assertions.append(f"{found[1]}={value}".casefold())
     if text[at : at + 1] not in {"", ","}:
         raise SyntaxFault(
             "Unescaped special character in a distinguished name. Put a backslash"
             " before it.",
             at,
         )
-    return name, at
+    return _RDN_SEPARATOR.join(sorted(assertions)), at
 
 
 @lru_cache(maxsize=1024)
@@ -79,7 +68,7 @@ def _parse_container(text: str) -> tuple[str, ...]:
     names = []
     at = -1
     while at < len(text):
-        name, at = _parse_delimited_rdn(text, at + 1)
+        name, at = _parse_rdn(text, at + 1)
         names.append(name)
     return tuple(names)
 
@@ -91,7 +80,7 @@ def parse_dn(text: str) -> tuple[str, ...]:
     """
     if not text.strip():
         return ()
-    name, at = _parse_delimited_rdn(text, 0)
+    name, at = _parse_rdn(text, 0)
     if at == len(text):
         return (name,)
     try:

@@ -1,17 +1,16 @@
-"""SCIM filters over directory attributes (RFC 7644, 3.4.2.2): from text to tree."""
+"""SCIM filters over directory attributes (RFC 7644, 3.4.2.2): from text to tree.
+
+Also finds mistakes in filters that parse, but would silently select the wrong objects.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal, NamedTuple, NoReturn, cast
+from typing import Any, Literal, NamedTuple, NoReturn
 
-from scim2_filter_parser import (  # type: ignore[import-untyped]  # it has no types
-    ast,
-    lexer,
-    parser,
-)
+from scim2_filter_parser import ast, lexer, parser  # type: ignore[import-untyped]  # it has no types
 
 from cloudforest.model.program import (
     And,
@@ -23,13 +22,21 @@ from cloudforest.model.program import (
     Scalar,
     ValuePath,
 )
+from cloudforest.program.ad_schema import (
+    FILETIME_ATTRIBUTES,
+    GENERALIZED_TIME_ATTRIBUTES,
+    REFERENCE_ATTRIBUTES,
+)
 from cloudforest.program.faults import SyntaxFault, require_text
-from cloudforest.program.scoping.predicates import VALUE_NAME
+from cloudforest.program.scoping.predicates import (
+    VALUE_NAME,
+    is_filetime_value,
+    is_moment,
+)
 
 MAX_LENGTH = 10_000
 MAX_DEPTH = 50
 
-Operator = Literal["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le", "has"]
 ClauseTree = Compare | Present | ValuePath
 
 _CONSTANTS: dict[str, Scalar] = {"TRUE": True, "FALSE": False, "NULL": None}
@@ -37,10 +44,8 @@ _VALUES = frozenset({*_CONSTANTS, "NUMBER", "COMP_VALUE"})
 _WITH_CONSTANTS = frozenset({"eq", "ne"})
 _WORD_TOKENS = {"has": "EQ", "or": "OR"}
 """Words that the shipped lexer lacks, or knows in one case only, and their tokens."""
-_OPENING_TOKENS, _CLOSING_TOKENS = (
-    frozenset({"LPAREN", "LBRACKET"}),
-    frozenset({"RPAREN", "RBRACKET"}),
-)
+_OPENING_TOKENS = frozenset({"LPAREN", "LBRACKET"})
+_CLOSING_TOKENS = frozenset({"RPAREN", "RBRACKET"})
 _TOKENS_AFTER_PATH = frozenset({"AND", "OR", *_CLOSING_TOKENS})
 _REFUSED = {
     "SUBATTR": "Directory attributes have no sub-attributes. Write the name alone.",
@@ -48,6 +53,8 @@ _REFUSED = {
 }
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _LIKE_A_NUMBER = re.compile(r"[+-]?\.?[0-9][A-Za-z0-9_.,+-]*")
+_COMPARING_OPERATORS = frozenset({"eq", "ne", "gt", "ge", "lt", "le"})
+_DATES = "2026-01-31, 2026-01-31T08:00Z or 2026-01-31T08:00:00+01:00"
 _END_OF_NAME = r"(?![A-Za-z0-9_$.-])"
 
 
@@ -98,22 +105,17 @@ def _parse_string(literal: str, offset: int) -> str:
         value.encode()
     except ValueError as error:
         raise SyntaxFault(
-            'Invalid string. Write a backslash as \\\\, and a quote as \\".',
-            offset,
+            'Invalid string. Write a backslash as \\\\, and a quote as \\".', offset
         ) from error
     return value
-
-
-def _parse_number(literal: str) -> int | float:
-    return int(literal) if literal.lstrip("-").isdigit() else float(literal)
 
 
 def _parse_value(kind: str, literal: str, offset: int) -> Scalar:
     if kind in _CONSTANTS:
         return _CONSTANTS[kind]
-    return (
-        _parse_number(literal) if kind == "NUMBER" else _parse_string(literal, offset)
-    )
+    if kind == "COMP_VALUE":
+        return _parse_string(literal, offset)
+    return int(literal) if literal.lstrip("-").isdigit() else float(literal)
 
 
 class FilterTokens:
@@ -147,6 +149,8 @@ class FilterTokens:
         if token.type in _REFUSED:
             self._refuse(_REFUSED[token.type])
         self._check_path(token)
+        if token.type in {"LBRACKET", "RBRACKET"}:
+            self._within = token.type == "LBRACKET"
         self._depth += (token.type in _OPENING_TOKENS) - (token.type in _CLOSING_TOKENS)
         if self._depth > MAX_DEPTH:
             self._refuse(f"The filter has more than {MAX_DEPTH} nested levels.")
@@ -154,19 +158,15 @@ class FilterTokens:
     def _check_path(self, token: Any) -> None:
         if self._before == "RBRACKET" and token.type not in _TOKENS_AFTER_PATH:
             self._refuse("A value path ends at its bracket. Compare inside it.")
-        if self._within and token.type == "LBRACKET":
+        if not self._within:
+            return
+        if token.type == "LBRACKET":
             self._refuse("A value path cannot contain another one.")
-        if (
-            self._within
-            and token.type == "ATTRNAME"
-            and token.value.lower() != VALUE_NAME
-        ):
+        if token.type == "ATTRNAME" and token.value.lower() != VALUE_NAME:
             self._refuse(
                 'Inside the brackets, only the name "value" is allowed: one value of'
                 " the attribute."
             )
-        if token.type in {"LBRACKET", "RBRACKET"}:
-            self._within = token.type == "LBRACKET"
 
     def _check_value(self, value: Scalar) -> None:
         is_constant = value is None or isinstance(value, bool)
@@ -178,14 +178,6 @@ class FilterTokens:
 
     def _refuse(self, message: str) -> NoReturn:
         raise SyntaxFault(message, self.last)
-
-
-def _make_comparison(node: Any) -> Filter:
-    attribute = node.attr_path.attr_name.lower()
-    if node.comp_value is None:
-        return Present(attribute=attribute)
-    operator = cast("Operator", node.value.lower())
-    return Compare(attribute=attribute, operator=operator, value=node.comp_value.value)
 
 
 def _split_chain(node: Any) -> Iterator[list[Any]]:
@@ -207,7 +199,8 @@ def _split_chain(node: Any) -> Iterator[list[Any]]:
         last = [node.expr2, *last]
 
 
-def _join(kind: type[And | Or], operands: Iterable[Filter]) -> Filter:
+def join_filters(kind: type[And | Or], operands: Iterable[Filter]) -> Filter:
+    """Join one or several filters."""
     joined = tuple(operands)
     return joined[0] if len(joined) == 1 else kind(operands=joined)
 
@@ -216,9 +209,15 @@ def _make_tree(node: Any) -> Filter:
     match node.expr:
         case ast.LogExpr():
             groups = reversed(list(_split_chain(node.expr)))
-            tree = _join(Or, (_join(And, map(_make_tree, each)) for each in groups))
+            every = (join_filters(And, map(_make_tree, each)) for each in groups)
+            tree: Filter = join_filters(Or, every)
         case ast.AttrExpr():
-            tree = _make_comparison(node.expr)
+            name, value = node.expr.attr_path.attr_name.lower(), node.expr.comp_value
+            if value is None:
+                tree = Present(attribute=name)
+            else:
+                operator = node.expr.value.lower()
+                tree = Compare(attribute=name, operator=operator, value=value.value)
         case ast.Filter(namespace=ast.AttrPath(attr_name=name)):
             tree = ValuePath(attribute=name.lower(), operand=_make_tree(node.expr))
         case _:
@@ -299,3 +298,60 @@ def _find_offsets(text: str) -> Iterator[tuple[int, int]]:
             value = token.index
     if name is not None:
         yield name, value
+
+
+class FilterMistake(NamedTuple):
+    """A computed attribute, a DN for a reference, or an invalid date.
+
+    `offset` counts characters of the filter.
+    """
+
+    kind: Literal["computed", "name", "date"]
+    message: str
+    offset: int
+
+
+def find_filter_mistakes(text: str) -> Iterator[FilterMistake]:
+    """Yield the mistakes in the order of the text; raises SyntaxFault."""
+    for clause in locate_clauses(text):
+        tree, name = clause.tree, clause.spelling
+        if clause.attribute == "sourceanchor":
+            message = (
+                "A filter cannot use sourceAnchor, which is one of two attributes."
+                " Write mS-DS-ConsistencyGuid or objectGUID."
+            )
+            yield FilterMistake("computed", message, clause.offset)
+        elif not isinstance(tree, Compare):
+            continue
+        elif _is_reference_by_name(clause.attribute, tree.value):
+            message = (
+                f'{name} contains objectGUIDs, so "{tree.value}" never matches. Write'
+                " the objectGUID, or add the group to `groups`."
+            )
+            yield FilterMistake("name", message, clause.offset)
+        elif _is_unreadable_date(clause.attribute, tree):
+            is_filetime = clause.attribute in FILETIME_ATTRIBUTES
+            filetime = ", or a FILETIME" if is_filetime else ""
+            literal = json.dumps(tree.value, ensure_ascii=False)
+            message = (
+                f"{name} contains dates, and {literal} is not a date. Write a date"
+                f" such as {_DATES}{filetime}."
+            )
+            yield FilterMistake("date", message, clause.operand)
+
+
+def _is_reference_by_name(attribute: str, value: Scalar) -> bool:
+    return (
+        attribute in REFERENCE_ATTRIBUTES
+        and isinstance(value, str)
+        and value.find("=") > 0
+    )
+
+
+def _is_unreadable_date(attribute: str, tree: Compare) -> bool:
+    value = tree.value
+    if value is None or tree.operator not in _COMPARING_OPERATORS or is_moment(value):
+        return False
+    return attribute in GENERALIZED_TIME_ATTRIBUTES or (
+        attribute in FILETIME_ATTRIBUTES and not is_filetime_value(value)
+    )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 from cloudforest.base.values import Value
 from cloudforest.model.program import And, Compare, Filter, Not, Or, Present, ValuePath
 from cloudforest.program.ad_schema import FILETIME_ATTRIBUTES, INTEGER_ATTRIBUTES
 from cloudforest.program.faults import SyntaxFault
+from cloudforest.program.scoping.filter_syntax import join_filters
 from cloudforest.program.scoping.predicates import is_moment
 
 IS_NULL, IS_NOT_NULL = "IS NULL", "IS NOT NULL"
@@ -59,14 +61,11 @@ def filter_to_graph(
 
     Raises SyntaxFault if Graph has no equivalent.
     """
-    groups = dict.fromkeys(
-        map(_simplify_group, _find_alternatives(tree, spelling, negated=False))
-    )
-    if None in groups:
-        del groups[None]
-    if not groups:
+    groups = map(_simplify_group, _find_alternatives(tree, spelling, negated=False))
+    possible = tuple(dict.fromkeys(each for each in groups if each is not None))
+    if not possible:
         raise SyntaxFault("The filter is never true, and Graph cannot express that.")
-    return tuple(each for each in groups if each is not None)
+    return possible
 
 
 def _find_alternatives(
@@ -80,9 +79,15 @@ def _find_alternatives(
             parts = [
                 _find_alternatives(each, spelling, negated=negated) for each in operands
             ]
-            if isinstance(tree, Or) is not negated:
-                return _require_few_groups(list(itertools.chain(*parts)))
-            return _multiply(parts)
+            joins = isinstance(tree, Or) is not negated
+            if (sum if joins else math.prod)(map(len, parts)) > MAX_GROUPS:
+                raise SyntaxFault(
+                    f"The filter needs more than {MAX_GROUPS} groups in Graph. Nest"
+                    " fewer alternatives."
+                )
+            if joins:
+                return list(itertools.chain(*parts))
+            return [tuple(itertools.chain(*each)) for each in itertools.product(*parts)]
         case Present(attribute=name):
             operator = IS_NULL if negated else IS_NOT_NULL
             return [(GraphClause(attribute=spelling(name), operator=operator),)]
@@ -95,35 +100,16 @@ def _find_alternatives(
             )
 
 
-def _require_few_groups(groups: list[ClauseGroup]) -> list[ClauseGroup]:
-    if len(groups) > MAX_GROUPS:
-        raise SyntaxFault(
-            f"The filter needs more than {MAX_GROUPS} groups in Graph. Nest fewer"
-            " alternatives."
-        )
-    return groups
-
-
-def _multiply(parts: list[list[ClauseGroup]]) -> list[ClauseGroup]:
-    groups: list[ClauseGroup] = [()]
-    for part in parts:
-        groups = _require_few_groups(
-            [(*one, *other) for one in groups for other in part]
-        )
-    return groups
-
-
 def _make_clauses(
     tree: Compare, spelling: Callable[[str], str], *, negated: bool
 ) -> Iterator[GraphClause]:
     name = spelling(tree.attribute)
     negated ^= tree.operator == "ne"
-    if tree.operator in _PATTERN_FORMATS and tree.value == "":
-        # Every value starts and ends with the empty text.
-        yield GraphClause(attribute=name, operator=IS_NULL if negated else IS_NOT_NULL)
-        return
-    if tree.value is None:
-        yield GraphClause(attribute=name, operator=IS_NOT_NULL if negated else IS_NULL)
+    # Every value starts and ends with the empty text.
+    matches_all = tree.operator in _PATTERN_FORMATS and tree.value == ""
+    if matches_all or tree.value is None:
+        operator = IS_NULL if negated is matches_all else IS_NOT_NULL
+        yield GraphClause(attribute=name, operator=operator)
         return
     operator, values = _find_operator(tree, negated=negated)
     if negated:
@@ -133,12 +119,9 @@ def _make_clauses(
 
 def _is_spelled_otherwise(tree: Compare) -> bool:
     """Tell whether a directory may spell the compared number in another way."""
-    if isinstance(tree.value, str):
-        return False
-    return (
-        isinstance(tree.value, float)
-        or tree.attribute not in INTEGER_ATTRIBUTES | FILETIME_ATTRIBUTES
-    )
+    if not isinstance(tree.value, int):
+        return isinstance(tree.value, float)
+    return tree.attribute not in INTEGER_ATTRIBUTES | FILETIME_ATTRIBUTES
 
 
 def _find_operator(tree: Compare, *, negated: bool) -> tuple[str, tuple[str, ...]]:
@@ -163,9 +146,8 @@ def _find_operator(tree: Compare, *, negated: bool) -> tuple[str, tuple[str, ...
         return ("NOT EQUALS" if negated else "EQUALS"), (str(tree.value),)
     if operator in {"co", "ew"}:
         return ("Includes" if operator == "co" else "ENDS_WITH"), (str(tree.value),)
-    found = next(
-        (key for key, each in NUMBER_OPERATORS.items() if each == operator), None
-    )
+    names: dict[str, str] = {each: key for key, each in NUMBER_OPERATORS.items()}
+    found = names.get(operator)
     if found is None or negated or not isinstance(tree.value, int):
         raise SyntaxFault(
             f"Graph has no operator for {'not ' * negated}{tree.attribute} {operator}."
@@ -177,18 +159,14 @@ def _find_operator(tree: Compare, *, negated: bool) -> tuple[str, tuple[str, ...
 def _simplify_group(group: ClauseGroup) -> ClauseGroup | None:
     """Drop redundant clauses; None: the group is never true."""
     null = {each.attribute for each in group if each.operator == IS_NULL}
+    present = {each.attribute for each in group if each.operator == IS_NOT_NULL}
     compared = {
         each.attribute for each in group if each.operator not in {IS_NULL, IS_NOT_NULL}
     }
-    present = {each.attribute for each in group if each.operator != IS_NULL}
-    if null & present:
+    if null & (present | compared):
         return None
-    kept = (
-        each
-        for each in group
-        if not (each.operator == IS_NOT_NULL and each.attribute in compared)
-    )
-    return tuple(dict.fromkeys(kept))
+    redundant = {GraphClause(attribute=each, operator=IS_NOT_NULL) for each in compared}
+    return tuple(each for each in dict.fromkeys(group) if each not in redundant)
 
 
 def filter_from_graph(groups: Sequence[ClauseGroup]) -> Filter | None:
@@ -197,15 +175,12 @@ def filter_from_graph(groups: Sequence[ClauseGroup]) -> Filter | None:
     Attribute names keep their spelling. Raises SyntaxFault for a clause without an
     equivalent.
     """
-    alternatives = tuple(_join(And, map(_convert_clause, each)) for each in groups)
-    return _join(Or, alternatives) if alternatives else None
-
-
-def _join(kind: type[And | Or], operands: Iterable[Filter]) -> Filter:
-    joined = tuple(operands)
-    if not joined:
-        raise SyntaxFault("A group without clauses selects every object.")
-    return joined[0] if len(joined) == 1 else kind(operands=joined)
+    alternatives = []
+    for each in groups:
+        if not each:
+            raise SyntaxFault("A group without clauses selects every object.")
+        alternatives.append(join_filters(And, map(_convert_clause, each)))
+    return join_filters(Or, alternatives) if alternatives else None
 
 
 def _make_refusal(clause: GraphClause, reason: str) -> SyntaxFault:

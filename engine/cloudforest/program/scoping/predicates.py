@@ -19,6 +19,8 @@ from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta
 
+from msgspec.structs import replace
+
 from cloudforest.model.program import (
     And,
     Compare,
@@ -109,34 +111,14 @@ def is_moment(value: object) -> bool:
 def is_filetime_value(value: object) -> bool:
     """Tell whether a value in a filter can be a FILETIME."""
     if isinstance(value, str):
-        return is_filetime(value)
+        return _FILETIME.fullmatch(value) is not None
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def is_filetime(text: str) -> bool:
-    return _FILETIME.fullmatch(text) is not None
-
-
-def parse_filetime(text: str) -> int | None:
-    """Return the ticks of a FILETIME; None if it means "never" or is out of range."""
-    ticks = int(text)
-    return ticks if 0 < ticks < NEVER_TICKS else None
 
 
 def _parse_number(text: str) -> int | float | None:
     if _NUMBER.fullmatch(text) is None:
         return None
     return float(text) if "." in text else int(text)
-
-
-def _to_directory_text(value: Scalar) -> str:
-    """Write a value as a directory does: booleans are TRUE and FALSE."""
-    return str(value).upper() if isinstance(value, bool) else str(value)
-
-
-def _compile_text_test(relation: Relation, value: Scalar, fold: Fold) -> ValueTest:
-    operand = fold(_to_directory_text(value))
-    return lambda text: relation(fold(text), operand)
 
 
 def _compile_number_test(
@@ -149,13 +131,11 @@ def _compile_number_test(
     return test
 
 
-def _never(text: str) -> bool:  # noqa: ARG001 - a ValueTest
-    return False
-
-
 def _compile_time_test(relation: Relation, operand: int) -> ValueTest:
     def test(text: str) -> bool:
-        ticks = parse_filetime(text) if is_filetime(text) else parse_ticks(text)
+        if _FILETIME.fullmatch(text):
+            return 0 < int(text) < NEVER_TICKS and relation(int(text), operand)
+        ticks = parse_ticks(text)
         return ticks is not None and relation(ticks, operand)
 
     return test
@@ -175,40 +155,37 @@ def compile_test(name: str, value: Scalar, fold: Fold) -> ValueTest:
     if name == "has" and isinstance(value, int):
         return _compile_bits_test(value)
     relation = _RELATIONS.get(name) or _PART_OPERATORS[name]
-    as_text = _compile_text_test(relation, value, fold)
+    # Directories write TRUE and FALSE.
+    operand = fold(str(value).upper() if isinstance(value, bool) else str(value))
+
+    def as_text(text: str) -> bool:
+        return relation(fold(text), operand)
+
     if name in _PART_OPERATORS:
         return as_text
     if isinstance(value, str) and (ticks := parse_ticks(value)) is not None:
         return _compile_time_test(relation, ticks)
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return _compile_number_test(relation, value, _never)
+        return _compile_number_test(relation, value, lambda _text: False)
     number = _parse_number(value) if isinstance(value, str) and name != "eq" else None
     return (
         as_text if number is None else _compile_number_test(relation, number, as_text)
     )
 
 
-def _compile_presence(name: str) -> Predicate:
-    return lambda attributes: bool(attributes.get(name))
-
-
-def _compile_positive_comparison(tree: Compare, *, exact: bool) -> Predicate:
-    name = tree.attribute.lower()
-    if tree.value is None:
-        return _negate_predicate(_compile_presence(name))
-    operator = "eq" if tree.operator == "ne" else tree.operator
-    fold = str if exact or name in CASE_EXACT_ATTRIBUTES else lower_case
-    test = compile_test(operator, tree.value, fold)
-    return lambda attributes: any(map(test, attributes.get(name, ())))
-
-
-def _negate_predicate(operand: Predicate) -> Predicate:
+def _negate(operand: Predicate) -> Predicate:
     return lambda attributes: not operand(attributes)
 
 
 def _compile_comparison(tree: Compare, *, exact: bool) -> Predicate:
-    found = _compile_positive_comparison(tree, exact=exact)
-    return _negate_predicate(found) if tree.operator == "ne" else found
+    if tree.operator == "ne":
+        return _negate(_compile_comparison(replace(tree, operator="eq"), exact=exact))
+    name = tree.attribute.lower()
+    if tree.value is None:
+        return _negate(compile_filter(Present(attribute=name)))
+    fold = str if exact or name in CASE_EXACT_ATTRIBUTES else lower_case
+    test = compile_test(tree.operator, tree.value, fold)
+    return lambda attributes: any(map(test, attributes.get(name, ())))
 
 
 def _compile_value_path(tree: ValuePath) -> Predicate:
@@ -217,18 +194,6 @@ def _compile_value_path(tree: ValuePath) -> Predicate:
     return lambda attributes: any(
         accepts({VALUE_NAME: (each,)}) for each in attributes.get(name, ())
     )
-
-
-def _join_all(operands: tuple[Predicate, ...]) -> Predicate:
-    return lambda attributes: all(each(attributes) for each in operands)
-
-
-def _join_any(operands: tuple[Predicate, ...]) -> Predicate:
-    return lambda attributes: any(each(attributes) for each in operands)
-
-
-def _compile_all(trees: tuple[Filter, ...], *, exact: bool) -> tuple[Predicate, ...]:
-    return tuple(compile_filter(each, exact=exact) for each in trees)
 
 
 def compile_filter(tree: Filter, *, exact: bool = False) -> Predicate:
@@ -243,30 +208,17 @@ def compile_filter(tree: Filter, *, exact: bool = False) -> Predicate:
         case Compare():
             return _compile_comparison(tree, exact=exact)
         case Present(attribute=name):
-            return _compile_presence(name.lower())
+            name = name.lower()
+            return lambda attributes: bool(attributes.get(name))
         case ValuePath():
             return _compile_value_path(tree)
-        case And(operands=operands):
-            return _join_all(_compile_all(operands, exact=exact))
-        case Or(operands=operands):
-            return _join_any(_compile_all(operands, exact=exact))
         case Not(operand=operand):
-            return _negate_predicate(compile_filter(operand, exact=exact))
-
-
-def _compile_three_valued_comparison(
-    tree: Compare | Present | ValuePath,
-) -> ThreeValuedTest:
-    name, holds = tree.attribute.lower(), compile_filter(tree)
-    return lambda attributes, hidden: None if name in hidden else holds(attributes)
-
-
-def _negate(operand: ThreeValuedTest) -> ThreeValuedTest:
-    def test(attributes: Attributes, hidden: AbstractSet[str]) -> bool | None:
-        holds = operand(attributes, hidden)
-        return None if holds is None else not holds
-
-    return test
+            return _negate(compile_filter(operand, exact=exact))
+        case And(operands=operands) | Or(operands=operands):
+            parts = tuple(compile_filter(each, exact=exact) for each in operands)
+            if isinstance(tree, And):
+                return lambda attributes: all(each(attributes) for each in parts)
+            return lambda attributes: any(each(attributes) for each in parts)
 
 
 def _join(operands: tuple[ThreeValuedTest, ...], *, decisive: bool) -> ThreeValuedTest:
@@ -285,19 +237,29 @@ def compile_three_valued(tree: Filter) -> ThreeValuedTest:
     """Compile a filter into a test that is None where a hidden attribute may decide."""
     match tree:
         case Compare() | Present() | ValuePath():
-            return _compile_three_valued_comparison(tree)
-        case And(operands=operands):
-            parts = tuple(map(compile_three_valued, operands))
-            return _join(parts, decisive=False)
-        case Or(operands=operands):
-            return _join(tuple(map(compile_three_valued, operands)), decisive=True)
+            name, test = tree.attribute.lower(), compile_filter(tree)
+            return lambda attributes, hidden: (
+                None if name in hidden else test(attributes)
+            )
         case Not(operand=operand):
-            return _negate(compile_three_valued(operand))
+            inner = compile_three_valued(operand)
+            return lambda attributes, hidden: (
+                None if (holds := inner(attributes, hidden)) is None else not holds
+            )
+        case And(operands=operands) | Or(operands=operands):
+            parts = tuple(map(compile_three_valued, operands))
+            return _join(parts, decisive=isinstance(tree, Or))
 
 
-def _write_operand(tree: Filter) -> str:
-    text = write_filter(tree)
-    return f"({text})" if isinstance(tree, And | Or) else text
+def find_filter_attributes(tree: Filter) -> frozenset[str]:
+    """Return the attributes that a filter reads, in lower case."""
+    match tree:
+        case Compare() | Present() | ValuePath():
+            return frozenset({tree.attribute.lower()})
+        case And(operands=operands) | Or(operands=operands):
+            return frozenset[str]().union(*map(find_filter_attributes, operands))
+        case Not(operand=operand):
+            return find_filter_attributes(operand)
 
 
 def write_filter(tree: Filter) -> str:
@@ -309,9 +271,13 @@ def write_filter(tree: Filter) -> str:
             return f"{name} pr"
         case ValuePath(attribute=name, operand=operand):
             return f"{name}[{write_filter(operand)}]"
-        case And(operands=operands):
-            return " and ".join(map(_write_operand, operands))
-        case Or(operands=operands):
-            return " or ".join(map(_write_operand, operands))
+        case And(operands=operands) | Or(operands=operands):
+            texts = (
+                f"({write_filter(each)})"
+                if isinstance(each, And | Or)
+                else write_filter(each)
+                for each in operands
+            )
+            return (" and " if isinstance(tree, And) else " or ").join(texts)
         case Not(operand=operand):
             return f"not ({write_filter(operand)})"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 from cloudforest.model.messages import Clause
 from cloudforest.model.ports.directory import Entry
 from cloudforest.model.program import And, ObjectType, Or, ScopeProgram, TypeFilter
-from cloudforest.program.attributes_read import find_filter_attributes
 from cloudforest.program.scoping.dn import is_in_subtree, parse_dn, parse_dn_or_none
 from cloudforest.program.scoping.predicates import (
     Attributes,
@@ -18,6 +18,7 @@ from cloudforest.program.scoping.predicates import (
     ThreeValuedTest,
     compile_filter,
     compile_three_valued,
+    find_filter_attributes,
     write_filter,
 )
 
@@ -27,11 +28,7 @@ EXCLUSION_ATTRIBUTES = frozenset(
 """The attributes that exclusions rest on, in lower case."""
 
 _SERVICE_ACCOUNTS = frozenset(
-    {
-        "msds-delegatedmanagedserviceaccount",
-        "msds-groupmanagedserviceaccount",
-        "msds-managedserviceaccount",
-    }
+    f"msds-{each}managedserviceaccount" for each in ("delegated", "group", "")
 )
 EXCLUDED_CLASSES = _SERVICE_ACCOUNTS | {"computer"}
 """Object classes that are never in scope, in lower case."""
@@ -53,19 +50,14 @@ def _first_value(entry: Entry, name: str) -> str:
     return values[0].strip().lower() if values else ""
 
 
-def _account_flags(entry: Entry) -> int:
-    try:
-        return int(_first_value(entry, "useraccountcontrol") or "0")
-    except ValueError:
-        return 0
-
-
 def _find_attribute_exclusion(entry: Entry) -> str | None:
-    flags = _account_flags(entry)
     if _first_value(entry, "iscriticalsystemobject") == "true":
         return "isCriticalSystemObject"
     if not _SERVICE_ACCOUNTS.isdisjoint(entry.classes):
         return "managedServiceAccount"
+    flags = 0
+    with suppress(ValueError):
+        flags = int(_first_value(entry, "useraccountcontrol") or "0")
     if "computer" in entry.classes or flags & _MACHINE_ACCOUNTS:
         return "computer"
     if flags & _INTERDOMAIN_TRUST:
@@ -75,7 +67,7 @@ def _find_attribute_exclusion(entry: Entry) -> str | None:
     return None
 
 
-def find_exclusion(entry: Entry, names: tuple[str, ...] | None) -> str | None:
+def _find_exclusion(entry: Entry, names: tuple[str, ...] | None) -> str | None:
     """Return why an object is excluded, such as `computer`; None if it is not.
 
     `names` is its parsed DN; None if it cannot be parsed.
@@ -108,16 +100,12 @@ class ResolvedScope:
         """Yield `member:GUID` for each of the groups that an object is a member of."""
         for group, members in self.groups.items():
             if object_guid in members:
-                yield _membership_name(group)
+                yield f"member:{group}"
 
     @cached_property
     def partial_memberships(self) -> frozenset[str]:
         """`member:GUID` for each of the partial groups."""
-        return frozenset(map(_membership_name, self.partial_groups))
-
-
-def _membership_name(group: str) -> str:
-    return f"member:{group}"
+        return frozenset(f"member:{each}" for each in self.partial_groups)
 
 
 @dataclass(frozen=True)
@@ -138,9 +126,12 @@ class _CompiledFilter:
             name = f"{self.name} clause {number}: {text}"
             yield Clause(text=name, holds=accepts(self.with_dn(entry)))
 
-    def shown_attributes(self, entry: Entry) -> frozenset[str]:
+    def find_shown(self, entry: Entry) -> frozenset[str]:
         attributes = self.with_dn(entry)
         return frozenset(name for name in self.reads if attributes.get(name))
+
+    def find_missing(self, entry: Entry) -> frozenset[str]:
+        return self.reads - self.find_shown(entry)
 
 
 def _compile_filter(kind: ObjectType, type_filter: TypeFilter) -> _CompiledFilter:
@@ -153,12 +144,6 @@ def _compile_filter(kind: ObjectType, type_filter: TypeFilter) -> _CompiledFilte
         reads=find_filter_attributes(tree),
         operands=tuple((write_filter(each), compile_filter(each)) for each in parts),
     )
-
-
-def _is_in_any_subtree(
-    names: tuple[str, ...], subtrees: Iterable[tuple[str, ...]]
-) -> bool:
-    return any(is_in_subtree(names, each) for each in subtrees)
 
 
 @dataclass(frozen=True)
@@ -186,13 +171,12 @@ class CompiledScope:
     def _evaluate_containers(
         self, names: tuple[str, ...]
     ) -> Iterator[tuple[str, bool]]:
+        is_below = partial(is_in_subtree, names)
         if self.program.organizational_units is not None:
-            placed = names[1:] in self._parents or _is_in_any_subtree(
-                names, self._subtrees
-            )
-            yield "organizationalUnits", placed
+            is_placed = names[1:] in self._parents or any(map(is_below, self._subtrees))
+            yield "organizationalUnits", is_placed
         if self._excepted:
-            yield "except", not _is_in_any_subtree(names, self._excepted)
+            yield "except", not any(map(is_below, self._excepted))
 
     @cached_property
     def _filters(self) -> dict[ObjectType, _CompiledFilter]:
@@ -210,7 +194,7 @@ class CompiledScope:
         other group is.
         """
         names = parse_dn_or_none(entry.dn)
-        excluded = find_exclusion(entry, names)
+        excluded = _find_exclusion(entry, names)
         yield f"excluded: {excluded}" if excluded else "excluded", excluded is None
         yield f"type: {entry.type or 'other'}", entry.type in self.program.types
         is_named_only = bool(self.program.groups) and entry.type == "group"
@@ -238,8 +222,9 @@ class CompiledScope:
             Clause(text=name.replace("excluded", "not excluded"), holds=holds)
             for name, holds in self._evaluate_steps(entry)
         ]
-        compiled = self._get_filter(entry)
-        return (*clauses, *(compiled.evaluate_clauses(entry) if compiled else ()))
+        if compiled := self._get_filter(entry):
+            clauses += compiled.evaluate_clauses(entry)
+        return tuple(clauses)
 
     def find_shown(self, entry: Entry) -> tuple[str, ...]:
         """Return what the scope rests on and the object shows: names, sorted.
@@ -247,17 +232,14 @@ class CompiledScope:
         These are attributes, and `member:GUID` for each of the scope's groups.
         """
         compiled = self._get_filter(entry)
-        shown = compiled.shown_attributes(entry) if compiled else _NONE
-        return tuple(
-            sorted(shown.union(self.resolved.list_memberships(entry.object_guid)))
-        )
+        shown = compiled.find_shown(entry) if compiled else _NONE
+        memberships = self.resolved.list_memberships(entry.object_guid)
+        return tuple(sorted(shown.union(memberships)))
 
     def find_hidden(self, entry: Entry, cleared: AbstractSet[str]) -> tuple[str, ...]:
         """Return what the scope rests on and may be hidden: not shown, not cleared."""
         compiled = self._get_filter(entry)
-        missing = (
-            compiled.reads - compiled.shown_attributes(entry) if compiled else _NONE
-        )
+        missing = compiled.find_missing(entry) if compiled else _NONE
         return tuple(sorted((missing - cleared) | self.resolved.partial_memberships))
 
     def find_deciding_hidden(
@@ -284,7 +266,7 @@ class CompiledScope:
         """Return the hidden attributes that could make a failing clause hold."""
         compiled = self._get_filter(entry)
         if compiled and clause == compiled.name:
-            missing = compiled.reads - compiled.shown_attributes(entry) - cleared
+            missing = compiled.find_missing(entry) - cleared
             holds = compiled.three_valued(compiled.with_dn(entry), missing)
             return _NONE if holds is False else missing
         if clause == "groups" and entry.type != "group":
@@ -300,9 +282,8 @@ def needed_attributes(program: ScopeProgram, kind: ObjectType) -> frozenset[str]
     The agent reads them and does not send them.
     """
     type_filter = program.filters.get(kind)
-    reads = (
-        _NONE
-        if type_filter is None
-        else find_filter_attributes(type_filter.tree) - _DN_ATTRIBUTES
+    if type_filter is None:
+        return EXCLUSION_ATTRIBUTES
+    return EXCLUSION_ATTRIBUTES | (
+        find_filter_attributes(type_filter.tree) - _DN_ATTRIBUTES
     )
-    return EXCLUSION_ATTRIBUTES | reads

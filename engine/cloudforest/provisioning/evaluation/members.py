@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
@@ -16,21 +16,18 @@ from cloudforest.model.effects import (
     Effect,
     build_membership_key,
 )
-from cloudforest.model.ports.target import Refusal
-from cloudforest.model.program import ObjectType
-from cloudforest.model.source import Link
 from cloudforest.provisioning.evaluation.references import (
     find_pending_deletions,
     load_linkable,
 )
-from cloudforest.provisioning.evaluation.state import Evaluation, add_effect
+from cloudforest.provisioning.evaluation.state import Evaluation
+from cloudforest.provisioning.matching import list_present_members
+from cloudforest.provisioning.run import CycleContext, read_pages
 
 BATCH = 1000
 
 MembershipChange = tuple[str, str, bool]
 """A group, a member, and whether the membership is wanted."""
-RetriedChange = tuple[MembershipChange, int, str]
-"""A change, its number of failed attempts, and the time of the first, or ""."""
 
 
 @dataclass
@@ -43,13 +40,13 @@ class Group:
 
     object_guid: str
     resource_type: str
-    resource: str | None = None
-    present_members: frozenset[str] = frozenset()
-    is_emptied: bool = False
+    resource: str | None
+    present_members: frozenset[str]
+    adds_only: bool
+    is_emptied: bool
+    is_deleted: bool
     chunks: int = 0
     is_counted: bool = False
-    adds_only: bool = False
-    is_deleted: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,40 +56,18 @@ class BatchFacts:
     `linkable` are the members that have or will have a resource.
     """
 
-    previous_effects: Mapping[str, Effect] = field(default_factory=dict)
-    linkable: Mapping[str, str | None] = field(default_factory=dict)
-    deleted_members: frozenset[str] = frozenset()
+    previous_effects: Mapping[str, Effect]
+    linkable: Mapping[str, str | None]
+    deleted_members: frozenset[str]
+
+    def find_previous(self, change: MembershipChange) -> Effect | None:
+        """Return the previous effect if it is the same change of the membership."""
+        group, member, wanted = change
+        previous = self.previous_effects.get(build_membership_key(group, member))
+        return previous if previous and bool(previous.add) is wanted else None
 
 
-async def _list_present_members(
-    evaluation: Evaluation, resource_type: str, resource: str
-) -> frozenset[str]:
-    try:
-        return await evaluation.context.target.list_member_ids(resource_type, resource)
-    except Refusal:
-        # To add a member twice is harmless, and its answer tells more.
-        return frozenset()
-
-
-async def _load_group(
-    evaluation: Evaluation, guid: str, link: Link | None, adopted_resource: str | None
-) -> Group:
-    """Return a group that has a resource, or will have one."""
-    mapper = evaluation.mappers.get("group")
-    rule = mapper.members_mapping if mapper else None
-    adds_only = rule is not None and rule.flow_type == "MultiValueAddOnly"
-    if link is not None:
-        return Group(guid, link.resource_type, link.resource, adds_only=adds_only)
-    resource_type = evaluation.mappers["group"].resource_type
-    group = Group(guid, resource_type, adopted_resource, adds_only=adds_only)
-    if adopted_resource is not None:
-        group.present_members = await _list_present_members(
-            evaluation, resource_type, adopted_resource
-        )
-    return group
-
-
-async def load_groups(
+async def _load_groups(
     evaluation: Evaluation, batch: Sequence[MembershipChange], last: Group | None
 ) -> dict[str, Group]:
     """Return the groups of a batch that have, or will have, a resource.
@@ -102,14 +77,11 @@ async def load_groups(
     """
     context = evaluation.context
     groups = {last.object_guid: last} if last is not None else {}
-    guids = [
-        guid
-        for guid in dict.fromkeys(group for group, _, _ in batch)
-        if guid not in groups
-    ]
+    named = dict.fromkeys(group for group, _, _ in batch)
+    guids = [each for each in named if each not in groups]
     if not guids:
         return groups
-    links = await context.store.load_links(context.job.target, guids)
+    links = await context.load_links(guids)
     adopted = await context.store.find_pending_writes(
         context.key_name, context.cycle_id, guids
     )
@@ -118,47 +90,38 @@ async def load_groups(
         context.key, context.cycle_id, linkable
     )
     deleted = await find_pending_deletions(context, linkable)
+    mapper = evaluation.mappers.get("group")
+    rule = mapper.members_mapping if mapper else None
     for guid in linkable:
-        group = await _load_group(evaluation, guid, links.get(guid), adopted.get(guid))
-        group.is_emptied = guid in emptied
-        group.is_deleted = guid in deleted
-        groups[guid] = group
+        link, present = links.get(guid), None
+        resource = link.resource if link else adopted[guid]
+        resource_type = (link or evaluation.mappers["group"]).resource_type
+        if link is None and resource is not None:
+            # If the target refuses: to add a member twice is harmless.
+            present = await list_present_members(context, resource_type, resource)
+        groups[guid] = Group(
+            guid,
+            resource_type,
+            resource,
+            present or frozenset(),
+            adds_only=rule is not None and rule.flow_type == "MultiValueAddOnly",
+            is_emptied=guid in emptied,
+            is_deleted=guid in deleted,
+        )
     return groups
 
 
-async def load_batch_facts(
-    evaluation: Evaluation, batch: Sequence[MembershipChange]
+async def _load_batch_facts(
+    context: CycleContext, batch: Sequence[MembershipChange]
 ) -> BatchFacts:
-    context = evaluation.context
     members = list(dict.fromkeys(member for _, member, _ in batch))
     keys = [build_membership_key(group, member) for group, member, _ in batch]
     removed = list(dict.fromkeys(member for _, member, wanted in batch if not wanted))
     return BatchFacts(
-        previous_effects=await context.store.load_effects(context.live_key, keys),
-        linkable=await load_linkable(evaluation, members),
+        previous_effects=await context.store.load_effects(context.live_read_key, keys),
+        linkable=await load_linkable(context, members),
         deleted_members=await find_pending_deletions(context, removed),
     )
-
-
-def _member_types(evaluation: Evaluation) -> tuple[ObjectType, ...]:
-    """Return the types of objects whose memberships the job writes."""
-    return tuple(
-        kind
-        for kind, mapper in evaluation.mappers.items()
-        if kind != "group" or mapper.members_mapping
-    )
-
-
-async def _list_changes(
-    evaluation: Evaluation,
-) -> AsyncIterator[list[MembershipChange]]:
-    context, types = evaluation.context, _member_types(evaluation)
-    after = ("", "")
-    while batch := await context.store.list_membership_changes(
-        context.key, context.cycle_id, types, after, BATCH
-    ):
-        yield batch
-        after = batch[-1][:2]
 
 
 def _build_effect(
@@ -187,48 +150,39 @@ def _build_chunk(group: Group, changes: Sequence[MembershipChange]) -> Effect:
 
 
 def _cut_into_requests(
-    evaluation: Evaluation, group: Group, changes: Sequence[RetriedChange]
+    evaluation: Evaluation,
+    group: Group,
+    changes: Sequence[MembershipChange],
+    facts: BatchFacts,
 ) -> Iterator[Effect]:
     """Cut changes into requests; retried changes do not share one with new changes."""
     size = evaluation.context.profile.max_members_per_request
-    by_attempts = itemgetter(1, 2)
-    for (attempts, since), same in groupby(
-        sorted(changes, key=by_attempts), key=by_attempts
-    ):
-        part = [change for change, _, _ in same]
-        for at in range(0, len(part), size):
-            effect = _build_chunk(group, part[at : at + size])
-            first_failure = datetime.fromisoformat(since) if since else None
-            yield replace(effect, attempts=attempts, since=first_failure)
-
-
-def _with_attempts(change: MembershipChange, previous: Effect | None) -> RetriedChange:
-    if (
-        previous is None
-        or previous.state != "escrowed"
-        or bool(previous.add) is not change[2]
-    ):
-        return change, 0, ""
-    return (
-        change,
-        previous.attempts,
-        previous.since.isoformat() if previous.since else "",
-    )
+    by_failures: dict[tuple[int, datetime | None], list[MembershipChange]] = {}
+    for change in changes:
+        previous = facts.find_previous(change)
+        if previous is not None and previous.state != "escrowed":
+            previous = None
+        failures = (previous.attempts, previous.since) if previous else (0, None)
+        by_failures.setdefault(failures, []).append(change)
+    for failures in sorted(by_failures, key=lambda each: (each[0], str(each[1]))):
+        attempts, since = failures
+        same = by_failures[failures]
+        for at in range(0, len(same), size):
+            effect = _build_chunk(group, same[at : at + size])
+            yield replace(effect, attempts=attempts, since=since)
 
 
 def _build_single(
-    evaluation: Evaluation,
-    group: Group,
-    change: MembershipChange,
-    previous: Effect | None,
+    evaluation: Evaluation, group: Group, change: MembershipChange, facts: BatchFacts
 ) -> Effect | None:
     """Return the effect of a single membership, if it was tried or decided before."""
-    if previous is None or bool(previous.add) is not change[2]:
+    previous = facts.find_previous(change)
+    if previous is None:
         return None
     if previous.is_held(evaluation.now):
         return previous
     effect = _build_effect(group, change[1], [change]).retried_as(previous)
-    effect = evaluation.stage_decisions.apply_to(effect, previous)
+    effect = evaluation.apply_stage_decision(effect, previous)
     is_new = effect.state == "pending" and effect.stage is None
     return None if is_new else effect
 
@@ -240,7 +194,7 @@ def _count_effect(evaluation: Evaluation, group: Group, effect: Effect) -> None:
         return
     guards = tuple(each for each in effect.guards if each != "groupsEmptied")
     empties = guards != effect.guards and effect.stage is None
-    add_effect(evaluation, replace(effect, guards=guards))
+    evaluation.add_effect(replace(effect, guards=guards))
     if empties and not group.is_counted:
         evaluation.charges["groupsEmptied"] += 1
         group.is_counted = True
@@ -259,23 +213,22 @@ def _group_effects(
     counted.
     """
     present: list[MembershipChange] = []
-    leaving: list[RetriedChange] = []
-    due: list[RetriedChange] = []
+    leaving: list[MembershipChange] = []
+    due: list[MembershipChange] = []
     for change in changes:
         _, member, wanted = change
-        previous = facts.previous_effects.get(build_membership_key(*change[:2]))
         if wanted and facts.linkable[member] in group.present_members:
             present.append(change)
         elif member in facts.deleted_members:
-            leaving.append(_with_attempts(change, previous))
+            leaving.append(change)
         elif group.is_deleted or (not wanted and group.adds_only):
             continue
-        elif single := _build_single(evaluation, group, change, previous):
+        elif single := _build_single(evaluation, group, change, facts):
             yield single
         else:
-            due.append(_with_attempts(change, previous))
-    yield from _cut_into_requests(evaluation, group, due)
-    for effect in _cut_into_requests(evaluation, group, leaving):
+            due.append(change)
+    yield from _cut_into_requests(evaluation, group, due, facts)
+    for effect in _cut_into_requests(evaluation, group, leaving, facts):
         yield replace(effect, phase=PHASE_LEAVER_MEMBERSHIPS, guards=())
     if present:
         # The target has these members, so the effect sends no request.
@@ -285,10 +238,23 @@ def _group_effects(
 
 async def evaluate_members(evaluation: Evaluation) -> None:
     """Put the membership changes of all groups into the outbox, and count them."""
+    context = evaluation.context
+    # The types of objects whose memberships the job writes.
+    types = tuple(
+        kind
+        for kind, mapper in evaluation.mappers.items()
+        if kind != "group" or mapper.members_mapping
+    )
     last: Group | None = None
-    async for batch in _list_changes(evaluation):
-        groups = await load_groups(evaluation, batch, last)
-        facts = await load_batch_facts(evaluation, batch)
+    async for batch in read_pages(
+        lambda after: context.store.list_membership_changes(
+            context.key, context.cycle_id, types, after, BATCH
+        ),
+        key_of=lambda change: change[:2],
+        first=("", ""),
+    ):
+        groups = await _load_groups(evaluation, batch, last)
+        facts = await _load_batch_facts(context, batch)
         effects: list[Effect] = []
         for guid, changes in groupby(batch, key=itemgetter(0)):
             if (group := groups.get(guid)) is None:
@@ -299,5 +265,4 @@ async def evaluate_members(evaluation: Evaluation) -> None:
             for effect in of_group:
                 _count_effect(evaluation, group, effect)
             effects += of_group
-        context = evaluation.context
         await context.store.save_effects(context.key_name, context.cycle_id, effects)

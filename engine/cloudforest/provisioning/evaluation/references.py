@@ -56,7 +56,7 @@ async def load_referable_objects(
     known = await context.store.find_known_objects(
         context.key_name, context.job.target, guids
     )
-    resource_ids = await context.store.load_resource_ids(context.job.target, guids)
+    resource_ids = await context.load_resource_ids(guids)
     presences = await context.store.load_presences(context.key.all_jobs, guids)
     return ReferableObjects({guid: resource_ids.get(guid) for guid in known}, presences)
 
@@ -67,15 +67,6 @@ def _clearing_change(
     if current is None or rule.when_null == "keep":
         return None
     return ReferenceChange(path=rule.target, to=None, before=current, unless=unless)
-
-
-def _missing_reference_change(
-    rule: CompiledAttributeMapping, current: str | None, guid: str
-) -> ReferenceChange | None:
-    """Name an object without a resource by its objectGUID."""
-    if current == guid:
-        return None
-    return ReferenceChange(path=rule.target, to=guid, before=current, missing=True)
 
 
 def _compare_reference(
@@ -97,10 +88,13 @@ def _compare_reference(
         return _clearing_change(rule, current)
     to = referable.first_referable(guids)
     if to is None and rule.export_missing_references:
-        return _missing_reference_change(rule, current, guids[0])
-    leaver = next(
-        (each for each in guids if referable.presences.get(each) == "out"), None
-    )
+        # It is named by its objectGUID while it has no resource.
+        missing = ReferenceChange(
+            path=rule.target, to=guids[0], before=current, missing=True
+        )
+        return None if current == guids[0] else missing
+    leavers = [each for each in guids if referable.presences.get(each) == "out"]
+    leaver = leavers[0] if leavers else None
     if leaver is not None and to in {leaver, None}:
         is_deleted = candidate.mapper.program.deprovision.out_of_scope == "delete"
         if to is None or (is_deleted and referable.resource_ids[to] == current):
@@ -115,11 +109,6 @@ def _current_values(candidate: Candidate, main_effect: Effect | None) -> FlatRes
     if candidate.link is not None and candidate.observed is None:
         return candidate.link.last_written
     return main_effect.after_values if main_effect else {}
-
-
-def _is_referable(candidate: Candidate, path: str, referable: ReferableObjects) -> bool:
-    guids = candidate.desired.references.get(path, ())
-    return not guids or referable.first_referable(guids) is not None
 
 
 def _repeated_clearing(
@@ -144,55 +133,47 @@ def build_reference_effect(
     Without a main effect, another write of the object, it counts as an update.
     """
     values = _current_values(candidate, main_effect)
-    changes = []
+    needed: list[ReferenceChange] = []
     is_settled = candidate.link is not None and previous is None
     for path, rule in candidate.mapper.reference_mappings.items():
         if is_settled and rule.flow_type == "ObjectAddOnly":
             continue
         current = get_reference_id(values.get(path))
         change = _compare_reference(candidate, rule, current, referable)
-        if change is None and not _is_referable(candidate, path, referable):
+        desired = candidate.desired.references.get(path, ())
+        if change is None and desired and referable.first_referable(desired) is None:
             change = _repeated_clearing(previous, rule, current)
-        changes.append(change)
-    needed = tuple(each for each in changes if each is not None)
+        if change is not None:
+            needed.append(change)
     if not needed:
         return None
     blanks = any(each.to is None and each.unless is None for each in needed)
-    return replace(
-        candidate.build_effect(),
+    return candidate.build_effect(
         key=f"{candidate.source.object_guid}/r",
         action="reference" if main_effect else "update",
         phase=PHASE_REFERENCE,
-        references=needed,
+        references=tuple(needed),
         guards=("attributesBlanked",) if blanks else (),
     )
 
 
 def add_linked_references(
-    candidate: Candidate, main_effect: Effect | None, referable: ReferableObjects
-) -> Effect | None:
-    """Add references to linked objects to a pending creation."""
-    if (
-        main_effect is None
-        or main_effect.state != "pending"
-        or not main_effect.is_creation
-    ):
-        return main_effect
-    changes = []
-    for path in candidate.mapper.reference_mappings:
-        to = referable.first_referable(candidate.desired.references.get(path, ()))
-        if to is None or referable.presences.get(to, "in") not in KEPT_PRESENCES:
-            continue
-        if resource := referable.resource_ids[to]:
-            changes.append(Change(path=path, after=resource))
-    return (
-        replace(main_effect, changes=(*main_effect.changes, *changes))
-        if changes
-        else main_effect
-    )
+    candidate: Candidate, creation: Effect, referable: ReferableObjects
+) -> Effect:
+    """Add references to linked objects to a creation."""
+    changes = [
+        Change(path=path, after=resource)
+        for path in candidate.mapper.reference_mappings
+        if (to := referable.first_referable(candidate.desired.references.get(path, ())))
+        and referable.presences.get(to, "in") in KEPT_PRESENCES
+        and (resource := referable.resource_ids[to])
+    ]
+    if not changes:
+        return creation
+    return replace(creation, changes=(*creation.changes, *changes))
 
 
-async def create_referenced_first(
+async def _create_referenced_first(
     context: CycleContext,
     reference_effects: Sequence[Effect],
     linkable: Mapping[str, str | None],
@@ -221,7 +202,7 @@ async def create_referenced_first(
     return True
 
 
-async def deduct_merged_requests(evaluation: Evaluation) -> None:
+async def _deduct_merged_requests(evaluation: Evaluation) -> None:
     """Count one request for a creation that refers only to objects created first.
 
     Two objects created first may refer to each other, so they still need two requests.
@@ -260,11 +241,11 @@ async def find_pending_deletions(
     return frozenset(guid for guid, each in effects.items() if each.action == "delete")
 
 
-async def find_without_resource(
+async def _find_without_resource(
     context: CycleContext, guids: Sequence[str]
 ) -> frozenset[str]:
     """Return the objects that have no resource, or lose it in this cycle."""
-    linked = await context.store.load_resource_ids(context.job.target, guids)
+    linked = await context.load_resource_ids(guids)
     deleted = await find_pending_deletions(context, guids)
     return frozenset(each for each in guids if each not in linked or each in deleted)
 
@@ -273,47 +254,32 @@ def _keep_writable_references(
     effect: Effect, linkable: Mapping[str, str | None], without_resource: frozenset[str]
 ) -> Effect | None:
     """Keep the references whose other end exists and that the target lacks."""
-    writable = tuple(
-        each
-        for each in effect.references
-        if (
-            each.to is None and (each.unless is None or each.unless in without_resource)
+
+    def is_writable(each: ReferenceChange) -> bool:
+        if each.missing:
+            return True
+        if each.to is None:
+            return each.unless is None or each.unless in without_resource
+        return each.to in linkable and (
+            each.before is None or linkable[each.to] != each.before
         )
-        or (
-            each.to is not None
-            and each.to in linkable
-            and (each.before is None or linkable[each.to] != each.before)
-        )
-        or each.missing
-    )
+
+    writable = tuple(each for each in effect.references if is_writable(each))
     if writable == effect.references:
         return effect
     return replace(effect, references=writable) if writable else None
 
 
 async def load_linkable(
-    evaluation: Evaluation, guids: Sequence[str]
+    context: CycleContext, guids: Sequence[str]
 ) -> Mapping[str, str | None]:
     """Return the resource ids of the objects that are linked, or will be this cycle."""
-    context = evaluation.context
-    linked = await context.store.load_resource_ids(context.job.target, guids)
+    linked = await context.load_resource_ids(guids)
     unlinked = [guid for guid in guids if guid not in linked]
     pending = await context.store.find_pending_writes(
         context.key_name, context.cycle_id, unlinked
     )
     return {**pending, **linked}
-
-
-def _count_references(
-    evaluation: Evaluation, effect: Effect, writable: Effect | None
-) -> None:
-    if effect.guards:
-        return
-    if writable is not None:
-        evaluation.context.counts.count(writable)
-        evaluation.requests += writable.sends_request
-    elif effect.action == "update":
-        evaluation.context.counts.unchanged += 1
 
 
 async def evaluate_references(evaluation: Evaluation) -> None:
@@ -323,23 +289,28 @@ async def evaluate_references(evaluation: Evaluation) -> None:
     async for batch in context.read_pending_effects(PHASE_REFERENCE, BATCH):
         changes = [change for each in batch for change in each.references]
         linkable = await load_linkable(
-            evaluation, [each.to for each in changes if each.to]
+            context, [each.to for each in changes if each.to]
         )
-        without_resource = await find_without_resource(
+        without_resource = await _find_without_resource(
             context, [each.unless for each in changes if each.unless]
         )
         settled = [
             (each, _keep_writable_references(each, linkable, without_resource))
             for each in batch
         ]
-        for each, writable in settled:
-            _count_references(evaluation, each, writable)
+        for each, kept in settled:
+            if each.guards:
+                continue
+            if kept is not None:
+                evaluation.add_request(kept)
+            elif each.action == "update":
+                context.counts.unchanged += 1
         reduced = [kept for each, kept in settled if kept is not None and kept != each]
         await context.store.save_effects(context.key_name, context.cycle_id, reduced)
         unwritable = [each.key for each, kept in settled if kept is None]
         await context.store.remove_effects(context.key_name, unwritable)
-        has_created_first |= await create_referenced_first(
+        has_created_first |= await _create_referenced_first(
             context, [kept for _, kept in settled if kept], linkable
         )
     if has_created_first:
-        await deduct_merged_requests(evaluation)
+        await _deduct_merged_requests(evaluation)

@@ -8,18 +8,15 @@ from typing import Any
 from cloudforest.model.messages import InScope, OutOfScope, Tombstone
 from cloudforest.model.program import JobProgram
 from cloudforest.model.source import Link, Presence, SourceObject
-from cloudforest.program.attributes_read import find_expression_attributes
-from cloudforest.provisioning.evaluation.deprovision import (
-    decide_deprovision,
-    find_held_by_siblings,
-)
-from cloudforest.provisioning.explanation.act import explain_act, prefer_held_effect
-from cloudforest.provisioning.explanation.lookup import LookupResult
+from cloudforest.program.expressions.analysis import find_expression_attributes
+from cloudforest.provisioning.evaluation.decide import decide_deprovision
 from cloudforest.provisioning.explanation.steps import (
     MAX_NAMED,
     ExplanationStep,
     Steps,
+    explain_act,
     explain_link,
+    prefer_held_effect,
 )
 from cloudforest.provisioning.log_entries import LEAVER_REASONS, REDACTED
 from cloudforest.provisioning.mapper import build_mappers
@@ -62,19 +59,17 @@ def _attributes_read(program: JobProgram, *, sensitive: bool) -> frozenset[str]:
     )
 
 
+def list_redacted_attributes(program: JobProgram) -> frozenset[str]:
+    """Return the attributes that only sensitive mappings read."""
+    plain = _attributes_read(program, sensitive=False)
+    return _attributes_read(program, sensitive=True) - plain
+
+
 def list_shown_attributes(program: JobProgram) -> frozenset[str]:
     """Return the attributes that explanations show: all that are read, not redacted."""
     read = {name for mapping in program.mappings for name in mapping.reads}
-    return (
-        _attributes_read(program, sensitive=False) | read
-    ) - list_redacted_attributes(program)
-
-
-def list_redacted_attributes(program: JobProgram) -> frozenset[str]:
-    """Return the attributes that only sensitive mappings read."""
-    return _attributes_read(program, sensitive=True) - _attributes_read(
-        program, sensitive=False
-    )
+    plain = _attributes_read(program, sensitive=False)
+    return (plain | read) - list_redacted_attributes(program)
 
 
 async def _import_detail(
@@ -107,94 +102,42 @@ async def _import_detail(
     return detail | {"memberOf": {"count": count, "first": list(groups)}}
 
 
-def _clause_data(record: InScope | OutOfScope) -> list[dict[str, Any]]:
-    return [{"clause": each.text, "holds": each.holds} for each in record.clauses]
-
-
-def _scope_step(context: CycleContext, record: InScope) -> ExplanationStep:
-    detail = {"clauses": _clause_data(record)}
-    if record.type in build_mappers(context.program):
-        return ExplanationStep("in", detail)
+async def explain_import_and_scope(
+    context: CycleContext,
+    record: InScope | OutOfScope | Tombstone,
+    members: Sequence[str],
+) -> Steps:
+    if isinstance(record, Tombstone):
+        gone = ExplanationStep("gone", DELETED)
+        return {"import": gone, "scope": ExplanationStep("gone")}
+    clauses = [{"clause": each.text, "holds": each.holds} for each in record.clauses]
+    if isinstance(record, OutOfScope):
+        imported = ExplanationStep("found", WITHHELD)
+        detail = {"because": record.clause, "clauses": clauses}
+        return {"import": imported, "scope": ExplanationStep("out", detail)}
+    imported = ExplanationStep("found", await _import_detail(context, record, members))
+    if record.type in {each.source for each in context.program.mappings}:
+        scope = ExplanationStep("in", {"clauses": clauses})
+        return {"import": imported, "scope": scope}
     because = (
         f'The job "{context.job.name}" does not map the type "{record.type}", so the '
         "object is left alone."
     )
-    return ExplanationStep("not mapped", {"because": because, **detail})
-
-
-async def explain_import_and_scope(
-    context: CycleContext, found: LookupResult | None
-) -> Steps:
-    if found is None:
-        return {
-            "import": ExplanationStep("unknown", UNKNOWN.format(context.job.domain))
-        }
-    match found.record:
-        case InScope() as record:
-            imported = ExplanationStep(
-                "found", await _import_detail(context, record, found.members)
-            )
-            return {"import": imported, "scope": _scope_step(context, record)}
-        case OutOfScope() as record:
-            detail = {"because": record.clause, "clauses": _clause_data(record)}
-            return {
-                "import": ExplanationStep("found", WITHHELD),
-                "scope": ExplanationStep("out", detail),
-            }
-        case Tombstone():
-            return {
-                "import": ExplanationStep("gone", DELETED),
-                "scope": ExplanationStep("gone"),
-            }
-
-
-def _excluding_clause(record: OutOfScope) -> str | None:
-    """Return the clause that excludes the object: the operand, if it is a filter's."""
-    failing = [each.text for each in record.clauses if not each.holds]
-    operand = next((each for each in failing if " clause " in each), None)
-    if operand is not None and (record.clause or "").startswith("filters."):
-        return operand
-    return record.clause
+    scope = ExplanationStep("not mapped", {"because": because, "clauses": clauses})
+    return {"import": imported, "scope": scope}
 
 
 def describe_exclusion(record: OutOfScope) -> str:
-    clause = _excluding_clause(record)
+    """Name the clause that excludes the object: the operand, if it is a filter's."""
+    clause = record.clause
+    if clause and clause.startswith("filters."):
+        failing = [each.text for each in record.clauses if not each.holds]
+        clause = next((each for each in failing if " clause " in each), clause)
     return LEAVES_SCOPE_BY.format(clause) if clause else LEAVES_SCOPE
 
 
 def _nothing_step(because: str) -> ExplanationStep:
     return ExplanationStep("nothing", {"because": because})
-
-
-async def _is_hidden(context: CycleContext, record: OutOfScope | Tombstone) -> bool:
-    """Tell whether the object is out only because attributes are hidden now."""
-    source = await context.store.load_source_object(context.key_name, record.id)
-    return (
-        isinstance(record, OutOfScope)
-        and source is not None
-        and not set(record.rests_on).isdisjoint(source.shown)
-    )
-
-
-def _build_source_object(record: OutOfScope | Tombstone, link: Link) -> SourceObject:
-    presence: Presence = "gone" if isinstance(record, Tombstone) else "out"
-    return SourceObject(
-        object_guid=record.id,
-        type=link.type,
-        dn="",
-        parent=None,
-        source_anchor=link.source_anchor,
-        attributes={},
-        presence=presence,
-    )
-
-
-def _leaver_reason(record: OutOfScope | Tombstone) -> str:
-    return (
-        describe_exclusion(record)
-        if isinstance(record, OutOfScope)
-        else LEAVER_REASONS["gone"]
-    )
 
 
 async def _explain_deprovision(
@@ -203,26 +146,41 @@ async def _explain_deprovision(
     mapper = build_mappers(context.program).get(link.type)
     if mapper is None:
         return _nothing_step(UNMAPPED.format(link.type))
-    if isinstance(record, OutOfScope) and await _is_hidden(context, record):
-        return _nothing_step(HIDDEN_SCOPE_ATTRIBUTES.format(", ".join(record.rests_on)))
-    if await find_held_by_siblings(context, [record.id]):
+    if isinstance(record, OutOfScope):
+        stored = await context.store.load_source_object(context.key_name, record.id)
+        if stored is not None and not set(record.rests_on).isdisjoint(stored.shown):
+            names = ", ".join(record.rests_on)
+            return _nothing_step(HIDDEN_SCOPE_ATTRIBUTES.format(names))
+    if await context.find_held_by_siblings([record.id]):
         return _nothing_step(HELD_BY_SIBLING)
-    effect = decide_deprovision(_build_source_object(record, link), mapper, link)
+    presence: Presence = "gone" if isinstance(record, Tombstone) else "out"
+    source = SourceObject(
+        object_guid=record.id,
+        type=link.type,
+        dn="",
+        parent=None,
+        source_anchor=link.source_anchor,
+        attributes={},
+        presence=presence,
+    )
+    effect = decide_deprovision(source, mapper, link)
     if effect is None:
         return _nothing_step(NOTHING_LEFT)
     previous = await context.store.load_effects(context.key_name, [record.id])
     effect = prefer_held_effect(effect, previous.get(record.id))
     step = await explain_act(context, [effect], group=None, members=())
-    because = step.detail["because"] or _leaver_reason(record)
+    because = step.detail["because"] or (
+        LEAVER_REASONS["gone"]
+        if isinstance(record, Tombstone)
+        else describe_exclusion(record)
+    )
     return ExplanationStep(step.result, step.detail | {"because": because})
 
 
 async def explain_leaver(
     context: CycleContext, record: OutOfScope | Tombstone
 ) -> Steps:
-    link = (await context.store.load_links(context.job.target, [record.id])).get(
-        record.id
-    )
+    link = (await context.load_links([record.id])).get(record.id)
     if link is None:
         return {"act": _nothing_step(NEVER_WRITTEN)}
     return {

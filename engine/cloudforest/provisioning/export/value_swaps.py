@@ -16,30 +16,23 @@ from itertools import islice
 
 from msgspec.structs import replace
 
-from cloudforest.model.effects import (
-    PHASE_RETRY,
-    Change,
-    Effect,
-    Outcome,
-)
+from cloudforest.model.effects import PHASE_RETRY, Change, Effect, Outcome
 from cloudforest.model.ports.target import Refusal
 from cloudforest.model.source import Link
 from cloudforest.model.stages import REKEYS
 from cloudforest.program.mapping.desired import make_match_key
-from cloudforest.provisioning.export.requests import apply_changes, build_link
+from cloudforest.provisioning.differences import apply_changes, build_link
 from cloudforest.provisioning.mapper import Mapper
 from cloudforest.provisioning.matching import (
     WAITS_FOR_STAGE,
     find_staged_owners,
     get_match_value,
 )
-from cloudforest.provisioning.run import CycleContext
+from cloudforest.provisioning.run import CycleContext, read_pages
 
 BATCH = 500
 CONFLICT_PREFIX = "conflict: "
 
-ValueKey = tuple[str, str, str]
-"""Resource type, path, and the text as compared."""
 ValueSwap = tuple[str, tuple[str, ...]]
 """A path, and the keys of the effects that exchange its values."""
 BatchReader = Callable[[], AsyncIterator[list[Effect]]]
@@ -54,8 +47,7 @@ def list_text_changes(effect: Effect) -> Iterator[Change]:
 
 
 def _hash_value(effect: Effect, path: str, text: str) -> int:
-    value: ValueKey = effect.resource_type, path, make_match_key(path, text)
-    return hash(value)
+    return hash((effect.resource_type, path, make_match_key(path, text)))
 
 
 def _find_loops(blocked_by: Mapping[str, str]) -> Iterator[list[str]]:
@@ -109,24 +101,6 @@ def make_temporary_value(value: str, guid: str) -> str:
     return f"parked-{guid}{at}{domain if at else ''}"
 
 
-def _temporary_changes(effect: Effect, paths: Sequence[str]) -> tuple[Change, ...]:
-    return tuple(
-        replace(each, after=make_temporary_value(each.before, effect.id))
-        for each in list_text_changes(effect)
-        if each.path in paths
-    )
-
-
-def _remaining_effect(effect: Effect, temporary: Sequence[Change]) -> Effect:
-    """Return the effect that writes the final values over the temporary ones."""
-    temporary_values = {each.path: each.after for each in temporary}
-    changes = tuple(
-        replace(each, before=temporary_values.get(each.path, each.before))
-        for each in effect.changes
-    )
-    return replace(effect, changes=changes, state="pending", phase=PHASE_RETRY)
-
-
 async def _write_temporary_values(
     context: CycleContext, effect: Effect, link: Link, paths: Sequence[str]
 ) -> None:
@@ -134,8 +108,18 @@ async def _write_temporary_values(
 
     If the cycle is killed in between, the next one still writes the final values.
     """
-    temporary = _temporary_changes(effect, paths)
-    remaining = _remaining_effect(effect, temporary)
+    temporary = tuple(
+        replace(each, after=make_temporary_value(each.before, effect.id))
+        for each in list_text_changes(effect)
+        if each.path in paths
+    )
+    values = {each.path: each.after for each in temporary}
+    # What remains to do is to write the final values over the temporary ones.
+    changes = tuple(
+        replace(each, before=values.get(each.path, each.before))
+        for each in effect.changes
+    )
+    remaining = replace(effect, changes=changes, state="pending", phase=PHASE_RETRY)
     written = apply_changes(link.last_written, temporary)
     outcome = Outcome(
         effect=remaining,
@@ -158,35 +142,35 @@ async def _write_temporary_values(
         await context.store.save_effects(context.key_name, context.cycle_id, [escrowed])
 
 
-def _waits_for_value_only(effect: Effect) -> bool:
-    """Tell whether an escrowed conflict needs no budget but that of rekeys.
-
-    The guard of this cycle has not counted effects in escrow.
-    """
-    in_conflict = (effect.reason or "").startswith(CONFLICT_PREFIX)
-    return in_conflict and {REKEYS}.issuperset(effect.guards)
-
-
 async def _list_escrowed_conflicts(
     context: CycleContext,
 ) -> AsyncIterator[list[Effect]]:
-    """Yield the effects that wait in escrow because of a conflict."""
-    after = ""
-    while page := await context.store.list_escrowed_effects(
-        context.key_name, after=after, limit=BATCH
+    """Yield the conflicts in escrow that need no budget but that of rekeys.
+
+    The guard of this cycle has not counted effects in escrow.
+    """
+    async for page in read_pages(
+        lambda after: context.store.list_escrowed_effects(
+            context.key_name, after=after, limit=BATCH
+        ),
+        key_of=lambda each: each[0].key,
     ):
-        yield [each for each, _ in page if _waits_for_value_only(each)]
-        after = page[-1][0].key
+        yield [
+            each
+            for each, _ in page
+            if (each.reason or "").startswith(CONFLICT_PREFIX)
+            and set(each.guards) <= {REKEYS}
+        ]
 
 
 async def _release_conflicts(context: CycleContext, effects: Sequence[Effect]) -> bool:
     """Release effects from escrow; False: the budget of rekeys does not allow it."""
     escrowed = [each for each in effects if each.state == "escrowed"]
-    remaining = context.remaining_budgets.get(REKEYS)
-    if remaining is not None:
-        if len(escrowed) > remaining:
+    progress = context.progress
+    if progress.remaining_rekeys is not None:
+        if len(escrowed) > progress.remaining_rekeys:
             return False
-        context.remaining_budgets[REKEYS] = remaining - len(escrowed)
+        progress.remaining_rekeys -= len(escrowed)
     context.counts.escrow -= len(escrowed)
     released = [replace(each, state="pending", phase=PHASE_RETRY) for each in escrowed]
     await context.store.save_effects(context.key_name, context.cycle_id, released)
@@ -199,9 +183,7 @@ async def _break_batch(
     """Break swaps, given by the key of their first effect; return all their keys."""
     all_keys = {key for group in swaps.values() for _, keys in group for key in keys}
     effects = await context.store.load_effects(context.key_name, sorted(all_keys))
-    links = await context.store.load_links(
-        context.job.target, [effects[key].id for key in swaps]
-    )
+    links = await context.load_links([effects[key].id for key in swaps])
     broken: set[str] = set()
     for first, group in swaps.items():
         group_keys = {key for _, keys in group for key in keys}
@@ -263,11 +245,8 @@ async def find_blocking_stage(
     matching_paths = {rule.target for rule in mapper.matching_mappings}
     for each in effect.changes:
         value = get_match_value({each.path: each.after}, each.path)
-        if (
-            each.before == each.after
-            or each.path not in matching_paths
-            or value is None
-        ):
+        unchanged = each.before == each.after
+        if unchanged or each.path not in matching_paths or value is None:
             continue
         found = await context.target.find(mapper.resource_type, each.path, value, ())
         owners = await context.store.find_linked_objects(

@@ -12,10 +12,8 @@ import pytest
 from cloudforest.base.errors import Misconfigured
 from cloudforest.model.program import Attribute, Call, Constant, Template
 from cloudforest.program.expressions.date_parsing import as_moment_or_none
-from cloudforest.program.expressions.evaluate import (
-    EvaluationContext,
-    compile_expression,
-)
+from cloudforest.program.expressions.evaluate import compile_expression
+from cloudforest.program.expressions.function import EvaluationContext
 from cloudforest.program.expressions.syntax import parse_expression
 from cloudforest.program.expressions.trial import explain_expression, try_expression
 from cloudforest.program.expressions.values import MAX_TEXT_LENGTH, Moment

@@ -55,13 +55,17 @@ def test_other_patterns_have_a_time_limit(pattern):
 
 
 def test_each_timeout_halves_the_time_limit():
-    patience = MatchTimeLimit()
-    assert patience.seconds == FIRST_TIMEOUT
-    patience.shorten()
-    assert patience.seconds == FIRST_TIMEOUT / 2
+    def run_away(timeout):
+        timeouts.append(timeout)
+        raise TimeoutError
+
+    timeouts = []
+    time_limit = MatchTimeLimit()
     for _ in range(20):
-        patience.shorten()
-    assert patience.seconds == LEAST_TIMEOUT
+        with pytest.raises(ValueFault, match="takes too long"):
+            time_limit.apply(run_away)
+    assert timeouts[:2] == [FIRST_TIMEOUT, FIRST_TIMEOUT / 2]
+    assert timeouts[-1] == LEAST_TIMEOUT
 
 
 def test_runaway_pattern_takes_two_seconds_for_many_objects():

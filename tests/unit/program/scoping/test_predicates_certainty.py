@@ -9,11 +9,11 @@ from msgspec import structs
 from tests.support.filters import LEAVES, ROWS, VALUES
 
 from cloudforest.model.program import And, Compare, Not, Or, Present, ValuePath
-from cloudforest.program.attributes_read import find_filter_attributes
 from cloudforest.program.scoping.filter_syntax import parse_filter
 from cloudforest.program.scoping.predicates import (
     compile_filter,
     compile_three_valued,
+    find_filter_attributes,
     write_filter,
 )
 

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import msgspec
 import pytest
+from tests.support.memory_target import MemoryResource, MemoryTarget
 from tests.support.world import World, guid
 
-from cloudforest.adapters.target.memory import MemoryResource, MemoryTarget
 from cloudforest.model.messages import Lookup
 from cloudforest.model.ports.target import Refusal, ResourceNotFound
 from cloudforest.model.registration import Budget, Registration

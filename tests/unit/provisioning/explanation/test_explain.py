@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.support.memory_target import MemoryResource, MemoryTarget
 from tests.support.world import MANAGER, World, guid, program
 
-from cloudforest.adapters.target.memory import MemoryResource, MemoryTarget
 from cloudforest.base.errors import Refused
 from cloudforest.model.messages import Clause, Lookup, OutOfScope, Tombstone
 from cloudforest.model.ports.target import Refusal

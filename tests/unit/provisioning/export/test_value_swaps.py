@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.memory_target import MemoryTarget
 from tests.support.shared_target import both, cycle_of
 from tests.support.world import JOB, World, guid
 
-from cloudforest.adapters.target.memory import MemoryTarget
 from cloudforest.model.effects import PHASE_RETRY, Change, Effect
 from cloudforest.model.registration import Budget
 from cloudforest.model.stages import Allowance

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from cloudforest.adapters.store.tables import body, keys, texts
+
 revision = "0002"
 down_revision = "0001"
 
@@ -12,66 +14,41 @@ down_revision = "0001"
 def upgrade() -> None:
     op.create_table(
         "source",
-        sa.Column("job", sa.String(length=200), nullable=False),
-        sa.Column("guid", sa.String(length=36), nullable=False),
-        sa.Column("type", sa.String(length=20), nullable=False),
-        sa.Column("dn", sa.Text(), nullable=False),
-        sa.Column("parent", sa.String(length=36), nullable=True),
-        sa.Column("anchor", sa.String(length=200), nullable=False),
-        sa.Column("generation", sa.Integer(), nullable=False),
-        sa.Column("state", sa.String(length=10), nullable=False),
-        sa.Column("digest", sa.String(length=32), nullable=False),
-        sa.Column("settled", sa.String(length=64), nullable=True),
-        sa.Column("seen", sa.JSON(), nullable=False),
-        sa.Column("attributes", sa.JSON(), nullable=False),
-        sa.Column("doubted", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("job", "guid"),
+        *keys(job=200, guid=36),
+        *texts(type=20),
+        sa.Column("dn", sa.Text, nullable=False),
+        sa.Column("parent", sa.String(36)),
+        *texts(anchor=200),
+        sa.Column("generation", sa.Integer, nullable=False),
+        *texts(state=10, digest=32),
+        sa.Column("settled", sa.String(64)),
+        sa.Column("seen", sa.JSON, nullable=False),
+        sa.Column("attributes", sa.JSON, nullable=False),
+        sa.Column("doubted", sa.Text),
     )
-    op.create_index("source_guid", "source", ["guid"], unique=False)
-    op.create_table(
-        "inquiry",
-        sa.Column("job", sa.String(length=200), nullable=False),
-        sa.Column("guid", sa.String(length=36), nullable=False),
-        sa.PrimaryKeyConstraint("job", "guid"),
-    )
+    op.create_index("source_guid", "source", ["guid"])
+    op.create_table("inquiry", *keys(job=200, guid=36))
     op.create_table(
         "scope_member",
-        sa.Column("job", sa.String(length=200), nullable=False),
-        sa.Column("guid", sa.String(length=36), nullable=False),
-        sa.Column("generation", sa.Integer(), nullable=False),
-        sa.Column("entered", sa.Boolean(), nullable=False),
-        sa.PrimaryKeyConstraint("job", "guid"),
+        *keys(job=200, guid=36),
+        sa.Column("generation", sa.Integer, nullable=False),
+        sa.Column("entered", sa.Boolean, nullable=False),
     )
-    op.create_table(
-        "reference",
-        sa.Column("job", sa.String(length=200), nullable=False),
-        sa.Column("guid", sa.String(length=36), nullable=False),
-        sa.Column("to_guid", sa.String(length=36), nullable=False),
-        sa.PrimaryKeyConstraint("job", "guid", "to_guid"),
-    )
-    op.create_index("reference_to", "reference", ["to_guid"], unique=False)
+    op.create_table("reference", *keys(job=200, guid=36, to_guid=36))
+    op.create_index("reference_to", "reference", ["to_guid"])
     op.create_table(
         "link",
-        sa.Column("target", sa.String(length=200), nullable=False),
-        sa.Column("guid", sa.String(length=36), nullable=False),
-        sa.Column("type", sa.String(length=20), nullable=False),
-        sa.Column("resource", sa.String(length=400), nullable=False),
-        sa.Column("resource_type", sa.String(length=60), nullable=False),
-        sa.Column("origin", sa.String(length=10), nullable=False),
-        sa.Column("anchor", sa.String(length=200), nullable=False),
-        sa.Column("written", sa.JSON(), nullable=False),
-        sa.Column("checked", sa.Boolean(), nullable=False),
-        sa.PrimaryKeyConstraint("target", "guid"),
+        *keys(target=200, guid=36),
+        *texts(type=20, resource=400, resource_type=60, origin=10, anchor=200),
+        sa.Column("written", sa.JSON, nullable=False),
+        sa.Column("checked", sa.Boolean, nullable=False),
     )
     op.create_index("link_resource", "link", ["target", "resource"], unique=True)
     op.create_table(
         "membership",
-        sa.Column("job", sa.String(length=200), nullable=False),
-        sa.Column("group_guid", sa.String(length=36), nullable=False),
-        sa.Column("member_guid", sa.String(length=36), nullable=False),
-        sa.Column("generation", sa.Integer(), nullable=False),
-        sa.Column("wanted", sa.Boolean(), nullable=False),
-        sa.PrimaryKeyConstraint("job", "group_guid", "member_guid"),
+        *keys(job=200, group_guid=36, member_guid=36),
+        sa.Column("generation", sa.Integer, nullable=False),
+        sa.Column("wanted", sa.Boolean, nullable=False),
         sa.Index(
             "membership_doubted",
             "job",
@@ -81,135 +58,70 @@ def upgrade() -> None:
             postgresql_where=sa.text("generation = 0"),
         ),
     )
-    op.create_table(
-        "written_member",
-        sa.Column("target", sa.String(length=200), nullable=False),
-        sa.Column("group_guid", sa.String(length=36), nullable=False),
-        sa.Column("member_guid", sa.String(length=36), nullable=False),
-        sa.PrimaryKeyConstraint("target", "group_guid", "member_guid"),
-    )
-    op.create_index(
-        "written_member_of", "written_member", ["target", "member_guid"], unique=False
-    )
+    op.create_table("written_member", *keys(target=200, group_guid=36, member_guid=36))
+    op.create_index("written_member_of", "written_member", ["target", "member_guid"])
     op.create_table(
         "effect",
-        sa.Column("job", sa.String(length=200), nullable=False),
-        sa.Column("key", sa.String(length=120), nullable=False),
-        sa.Column("guid", sa.String(length=36), nullable=False),
-        sa.Column("cycle", sa.String(length=32), nullable=False),
-        sa.Column("phase", sa.Integer(), nullable=False),
-        sa.Column("state", sa.String(length=10), nullable=False),
-        sa.Column("resource", sa.String(length=400), nullable=True),
-        sa.Column("action", sa.String(length=20), nullable=False),
-        sa.Column("stage", sa.String(length=64), nullable=True),
-        sa.Column("digest", sa.String(length=64), nullable=True),
-        sa.Column("next_try", sa.String(length=40), nullable=True),
-        sa.Column("sent", sa.Boolean(), nullable=False),
-        sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("job", "key"),
+        *keys(job=200, key=120),
+        *texts(guid=36, cycle=32),
+        sa.Column("phase", sa.Integer, nullable=False),
+        *texts(state=10),
+        sa.Column("resource", sa.String(400)),
+        *texts(action=20),
+        sa.Column("stage", sa.String(64)),
+        sa.Column("digest", sa.String(64)),
+        sa.Column("next_try", sa.String(40)),
+        sa.Column("sent", sa.Boolean, nullable=False),
+        body(),
     )
-    op.create_index(
-        "effect_due", "effect", ["job", "state", "phase", "key"], unique=False
-    )
-    op.create_index("effect_resource", "effect", ["job", "resource"], unique=False)
-    op.create_index("effect_stage", "effect", ["stage", "key"], unique=False)
+    op.create_index("effect_due", "effect", ["job", "state", "phase", "key"])
+    op.create_index("effect_resource", "effect", ["job", "resource"])
+    op.create_index("effect_stage", "effect", ["stage", "key"])
     op.create_table(
         "watermark",
-        sa.Column("job", sa.String(length=200), nullable=False),
-        sa.Column("generation", sa.Integer(), nullable=False),
-        sa.Column("body", sa.LargeBinary(), nullable=True),
-        sa.PrimaryKeyConstraint("job"),
+        *keys(job=200),
+        sa.Column("generation", sa.Integer, nullable=False),
+        sa.Column("body", sa.LargeBinary),
     )
     op.create_table(
         "resource",
-        sa.Column("target", sa.String(length=200), nullable=False),
-        sa.Column("resource_type", sa.String(length=60), nullable=False),
-        sa.Column("resource", sa.String(length=400), nullable=False),
-        sa.Column("body", sa.JSON(), nullable=False),
-        sa.PrimaryKeyConstraint("target", "resource_type", "resource"),
+        *keys(target=200, resource_type=60, resource=400),
+        sa.Column("body", sa.JSON, nullable=False),
     )
     op.create_table(
         "resource_key",
-        sa.Column("target", sa.String(length=200), nullable=False),
-        sa.Column("resource_type", sa.String(length=60), nullable=False),
-        sa.Column("path", sa.String(length=200), nullable=False),
-        sa.Column("value", sa.String(length=400), nullable=False),
-        sa.Column("resource", sa.String(length=400), nullable=False),
-        sa.PrimaryKeyConstraint("target", "resource_type", "path", "value", "resource"),
+        *keys(target=200, resource_type=60, path=200, value=400, resource=400),
     )
     op.create_table(
-        "cycle",
-        sa.Column("id", sa.String(length=32), nullable=False),
-        sa.Column("job", sa.String(length=200), nullable=False),
-        sa.Column("target", sa.String(length=200), nullable=False),
-        sa.Column("started", sa.String(length=40), nullable=False),
-        sa.Column("state", sa.String(length=10), nullable=False),
-        sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
+        "cycle", *keys(id=32), *texts(job=200, target=200, started=40, state=10), body()
     )
-    op.create_index("cycle_job", "cycle", ["job", "started"], unique=False)
+    op.create_index("cycle_job", "cycle", ["job", "started"])
+    op.create_table("job_state", *keys(job=200), body())
+    op.create_table("breaker", *keys(target=200), body())
     op.create_table(
-        "job_state",
-        sa.Column("job", sa.String(length=200), nullable=False),
-        sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("job"),
+        "allowance", *keys(stage=64), *texts(job=200, operator=200, until=40)
     )
     op.create_table(
-        "breaker",
-        sa.Column("target", sa.String(length=200), nullable=False),
-        sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("target"),
+        "stage", *keys(id=64), *texts(job=200, created=40, state=10), body()
     )
-    op.create_table(
-        "allowance",
-        sa.Column("stage", sa.String(length=64), nullable=False),
-        sa.Column("job", sa.String(length=200), nullable=False),
-        sa.Column("operator", sa.String(length=200), nullable=False),
-        sa.Column("until", sa.String(length=40), nullable=False),
-        sa.PrimaryKeyConstraint("stage"),
-    )
-    op.create_table(
-        "stage",
-        sa.Column("id", sa.String(length=64), nullable=False),
-        sa.Column("job", sa.String(length=200), nullable=False),
-        sa.Column("created", sa.String(length=40), nullable=False),
-        sa.Column("state", sa.String(length=10), nullable=False),
-        sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
-    )
-    op.create_index("stage_job", "stage", ["job", "state"], unique=False)
+    op.create_index("stage_job", "stage", ["job", "state"])
     op.create_table(
         "staged",
-        sa.Column("stage", sa.String(length=64), nullable=False),
-        sa.Column("key", sa.String(length=120), nullable=False),
-        sa.Column("job", sa.String(length=200), nullable=False),
-        sa.Column("guid", sa.String(length=36), nullable=False),
-        sa.Column("action", sa.String(length=20), nullable=False),
-        sa.Column("digest", sa.String(length=64), nullable=False),
-        sa.PrimaryKeyConstraint("stage", "key"),
+        *keys(stage=64, key=120),
+        *texts(job=200, guid=36, action=20, digest=64),
     )
     op.create_table(
         "spent",
-        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
-        sa.Column("job", sa.String(length=200), nullable=False),
-        sa.Column("guard", sa.String(length=30), nullable=False),
-        sa.Column("time", sa.String(length=40), nullable=False),
-        sa.Column("effects", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
+        sa.Column("id", sa.Integer, primary_key=True),
+        *texts(job=200, guard=30, time=40),
+        sa.Column("effects", sa.Integer, nullable=False),
     )
-    op.create_index("spent_budget", "spent", ["job", "guard", "time"], unique=False)
+    op.create_index("spent_budget", "spent", ["job", "guard", "time"])
     op.create_table(
         "log",
-        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
-        sa.Column("time", sa.String(length=40), nullable=False),
-        sa.Column("cycle", sa.String(length=32), nullable=False),
-        sa.Column("job", sa.String(length=200), nullable=False),
-        sa.Column("object", sa.String(length=36), nullable=False),
-        sa.Column("name", sa.String(length=400), nullable=False),
-        sa.Column("action", sa.String(length=20), nullable=False),
-        sa.Column("status", sa.String(length=10), nullable=False),
-        sa.Column("body", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
+        sa.Column("id", sa.Integer, primary_key=True),
+        *texts(time=40, cycle=32, job=200, object=36, name=400, action=20, status=10),
+        body(),
     )
     for name in ("time", "cycle", "job", "object", "name", "action", "status"):
-        op.create_index(f"log_{name}", "log", [name, "id"], unique=False)
+        op.create_index(f"log_{name}", "log", [name, "id"])

@@ -7,9 +7,9 @@ from datetime import timedelta
 import msgspec
 import pytest
 from tests.support.leavers import DELETING, come, deprovisioning, leave
+from tests.support.memory_target import MemoryResource, MemoryTarget
 from tests.support.world import JOB, MANAGER, World, guid, program
 
-from cloudforest.adapters.target.memory import MemoryResource, MemoryTarget
 from cloudforest.model.messages import Unknown
 from cloudforest.model.ports.target import Refusal
 from cloudforest.model.registration import Budget

@@ -12,8 +12,8 @@ from cloudforest.model.effects import Change
 from cloudforest.model.messages import Closing, Lookup, OutOfScope, Tombstone
 from cloudforest.model.program import Attribute
 from cloudforest.model.registration import Budget
-from cloudforest.provisioning.explanation.act import NOTHING_TO_WRITE
-from cloudforest.provisioning.on_demand import provision_on_demand
+from cloudforest.provisioning.cycle import provision_on_demand
+from cloudforest.provisioning.explanation.steps import NOTHING_TO_WRITE
 
 
 async def _provision(world: World, id_: str) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 from msgspec import structs
+from tests.support.memory_target import MemoryResource, MemoryTarget
 from tests.support.world import World, guid, rule, with_rule
 
-from cloudforest.adapters.target.memory import MemoryResource, MemoryTarget
 from cloudforest.model.messages import Lookup
 from cloudforest.model.ports.target import Refusal
 from cloudforest.program.expressions.syntax import parse_expression

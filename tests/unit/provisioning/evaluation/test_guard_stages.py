@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 from tests.support.leavers import DELETING, come, leave
+from tests.support.memory_target import MemoryTarget
 from tests.support.world import JOB, World, guid
 
-from cloudforest.adapters.target.memory import MemoryTarget
 from cloudforest.model.effects import PHASE_DEPROVISION, Effect
 from cloudforest.model.messages import OutOfScope
 from cloudforest.model.ports.target import Refusal

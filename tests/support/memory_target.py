@@ -1,4 +1,4 @@
-"""A target in memory that follows the port's rules; for tests."""
+"""A target in memory that follows the rules of the port."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class MemoryBus:
         ]
         if not listeners:
             raise make_no_agent_error(request.domain)
-        listener = random.choice(listeners)  # noqa: S311 - only spreads the work
+        listener = random.choice(listeners)
         answer = _Answer()
         task = listener.start_answer(request, answer)
         try:

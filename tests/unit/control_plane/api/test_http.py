@@ -1,0 +1,46 @@
+"""How the bodies of requests are read."""
+
+from __future__ import annotations
+
+import pytest
+from starlette.requests import Request
+
+from cloudforest.control_plane.api.http import BodyTooLarge, read_bounded_body
+
+LIMIT = 1000
+
+
+class Body:
+    """A request whose body comes in `parts`; `read` counts those that were taken."""
+
+    def __init__(self, *parts: bytes, length: int | None = None) -> None:
+        self.parts, self.read = parts, 0
+        header = [] if length is None else [(b"content-length", b"%d" % length)]
+        scope = {"type": "http", "method": "POST", "headers": header}
+        self.request = Request(scope, self.receive)
+
+    async def receive(self):
+        part = self.parts[self.read]
+        self.read += 1
+        more = self.read < len(self.parts)
+        return {"type": "http.request", "body": part, "more_body": more}
+
+
+@pytest.mark.parametrize("length", [None, 2, LIMIT])
+async def test_body_counts_as_it_arrives_whatever_length_it_states(length):
+    body = Body(b"x" * LIMIT, b"x", b"never read", length=length)
+    with pytest.raises(BodyTooLarge, match="1000 bytes"):
+        await read_bounded_body(body.request, LIMIT)
+    assert body.read == 2
+
+
+async def test_body_that_states_too_large_a_length_is_not_read():
+    body = Body(b"x", length=LIMIT + 1)
+    with pytest.raises(BodyTooLarge):
+        await read_bounded_body(body.request, LIMIT)
+    assert body.read == 0
+
+
+async def test_body_up_to_the_limit_is_returned():
+    body = Body(b"x" * (LIMIT - 1), b"y", length=LIMIT)
+    assert await read_bounded_body(body.request, LIMIT) == b"x" * (LIMIT - 1) + b"y"
