@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from cloudforest.base.values import escape_unprintable
+
 MAX_INPUT_BYTES = 2**25
 """32 MiB, after decompression."""
 MAX_VALUES = 500_000
@@ -85,9 +87,4 @@ def make_printable(text: str, limit: int = MAX_TEXT) -> str:
     """
     if len(text) > limit:
         text = text[: limit - 1] + "…"
-    if text.isprintable():
-        return text
-    return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode()
-        for each in text
-    )
+    return escape_unprintable(text)
