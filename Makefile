@@ -6,7 +6,9 @@ SECONDS ?= 600
 # Each worker runs its own servers; an idle worker takes tests from the other.
 WORKERS := -n 2 --dist worksteal
 
-.PHONY: run test test-long unit check prose docs reference screens servers bench fuzz clean
+.PHONY: install run test test-long unit check prose docs reference screens servers bench fuzz clean
+
+install: .venv/run
 
 run: .venv/run
 	$(BIN)/cloudforest up topologies/new-hybrid-customer --once

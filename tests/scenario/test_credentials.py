@@ -70,7 +70,7 @@ def test_token_endpoint_that_is_down_is_reported(
     down = hostile_server(lambda _: Reply(200))
     down.stop_listening()
     ran = once(_behind_oauth(tmp_path, oauth_server.url, f"{down.url}/token"))
-    assert_reported(ran, 5, "The target cloud", f"{down.url}/token can't be reached")
+    assert_reported(ran, 5, "The target cloud", f"{down.url}/token cannot be reached")
 
 
 @pytest.fixture

@@ -165,7 +165,7 @@ def test_plan_and_cycle_refuse_another_ou_with_the_dn_of_the_scope(
     assert planned.code == 5, planned
     sentence = f"{OU} now resolves to another object"
     assert sentence in planned.json["impact"]["people"]["unknown"]
-    title = "no changes; the next cycle of people can't be evaluated"
+    title = "no changes; the next cycle of people cannot be evaluated"
     for each in ("text", "markdown", "html"):
         assert title in html.unescape(cloudforest("plan", "--format", each).out)
     ran = cloudforest("job", "run", "people")

@@ -192,7 +192,7 @@ def require(*programs: str) -> None:
     missing = [name for name in programs if shutil.which(name) is None]
     if missing or os.geteuid() != 0:
         reason = (
-            f"Samba AD DC can't be tested here ({', '.join(missing) or 'not root'}); "
+            f"Samba AD DC cannot be tested here ({', '.join(missing) or 'not root'}); "
             "`make test` as root installs what it takes."
         )
         without_server(reason)

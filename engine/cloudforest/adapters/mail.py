@@ -58,7 +58,7 @@ def _render(template: str, notice: Notice) -> str:
 def build_message(
     notice: Notice, *, sender: str, recipients: Sequence[str]
 ) -> EmailMessage:
-    """Return the message; the text of a notice can't add a header.
+    """Return the message; the text of a notice cannot add a header.
 
     Raises Rejected when an address is not valid.
     """
@@ -112,13 +112,13 @@ def _error_from(error: Exception, server: str) -> CloudforestError:
             )
         case OSError():
             return Unavailable(
-                f"The mail server {server} can't be used ({_format_reason(error)}). "
+                f"The mail server {server} cannot be used ({_format_reason(error)}). "
                 "Check that it is running, and that `mail.ca` names the CA of its "
                 "certificate."
             )
         case _:
             return Misconfigured(
-                f"The mail server {server} can't be used as `mail` describes it "
+                f"The mail server {server} cannot be used as `mail` describes it "
                 f"({error}). Correct `mail`."
             )
 

@@ -54,4 +54,4 @@ class LockedOut(TargetUnavailable):
 
 
 class Misconfigured(CloudforestError):  # noqa: N818 - named for what happened
-    """A setting, file or document can't be used."""
+    """A setting, file or document cannot be used."""

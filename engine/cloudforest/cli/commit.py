@@ -2,7 +2,7 @@
 
 A tree is a stranger's. git itself runs programs that a repository names (filters,
 fsmonitor, hooks) and discovers repositories in ordinary folders, so it is never run
-here, and only what a tree can't bring along by itself is believed.
+here, and only what a tree cannot bring along by itself is believed.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ class Tombstone(Value, frozen=True, tag_field="record", tag="gone"):
 class Unknown(Value, frozen=True, tag_field="record", tag="unknown"):
     """An object that a `read` did not find, which proves nothing.
 
-    `reason` says why the agent can't answer about an object that it did find.
+    `reason` says why the agent cannot answer about an object that it did find.
     """
 
     id: str
@@ -118,7 +118,7 @@ Record = ObjectRecord | Members | ScopeMembers | MovedContainers
 
 
 def domain_id(name: str) -> str:
-    """Return the token for a domain in bus subjects, which can't contain dots."""
+    """Return the token for a domain in bus subjects, which cannot contain dots."""
     return uuid.uuid5(uuid.NAMESPACE_DNS, name.lower()).hex
 
 

@@ -75,7 +75,7 @@ def summarize_plan(plan: Plan) -> str:
     numbers = Counter(change.action for change in plan.changes)
     changes = ", ".join(f"{number} to {action}" for action, number in numbers.items())
     failed = ", ".join(impact.job for impact in plan.impacts if impact.failed)
-    unknown = f"; the next cycle of {failed} can't be evaluated" if failed else ""
+    unknown = f"; the next cycle of {failed} cannot be evaluated" if failed else ""
     return f"{changes or 'no changes'}{unknown}"
 
 

@@ -130,7 +130,7 @@ async def test_unreachable_mail_server_is_unavailable(mail_server):
 async def test_silent_mail_server_times_out(mail_server, monkeypatch):
     monkeypatch.setattr(mail, "SEND_SECONDS", 3.0)
     server = mail_server(tls="off", auth=False, dawdles=True)
-    with pytest.raises(Unavailable, match=r"localhost:\d+ can't be used"):
+    with pytest.raises(Unavailable, match=r"localhost:\d+ cannot be used"):
         await mailer(server).send(NOTICE, TO)
 
 

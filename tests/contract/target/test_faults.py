@@ -238,7 +238,7 @@ async def test_unreachable_service_is_reported(hostile_server, connect):
         target.create("User", ZOE),
         target.modify("User", "1", CHANGE),
     ):
-        with pytest.raises(Unavailable, match=f"{server.url}.* can't be reached"):
+        with pytest.raises(Unavailable, match=f"{server.url}.* cannot be reached"):
             await attempt
 
 

@@ -126,7 +126,7 @@ async def test_server_certificate_is_still_verified(url, files, connect, monkeyp
 
 
 def test_missing_certificate_file_is_reported(files, connect, tmp_path):
-    with pytest.raises(Misconfigured, match=r"nothing\.pem can't be read"):
+    with pytest.raises(Misconfigured, match=r"nothing\.pem cannot be read"):
         connect("https://localhost", tmp_path / "nothing.pem", files.client_key)
 
 

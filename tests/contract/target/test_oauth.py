@@ -201,7 +201,7 @@ async def test_target_is_down_if_its_token_endpoint_is_down(hostile_server, conn
     down.stop_listening()
     scim = hostile_server(lambda _: Reply(204))
     target = connect(token_url=f"{down.url}/token", url=scim.url)
-    with pytest.raises(TargetUnavailable, match=f"{down.url}/token can't be reached"):
+    with pytest.raises(TargetUnavailable, match=f"{down.url}/token cannot be reached"):
         await target.create("User", ZOE)
     outcomes = await asyncio.gather(
         *(target.delete("User", str(each)) for each in range(FAILURE_THRESHOLD)),

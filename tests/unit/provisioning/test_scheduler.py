@@ -288,7 +288,7 @@ async def test_hints_are_received_again_after_a_failure_of_the_bus():
 
     async def hints() -> AsyncIterator[str]:
         if next(outages, False):
-            raise Unavailable("The bus can't be used.")
+            raise Unavailable("The bus cannot be used.")
         yield domain_id("contoso.com")
         heard.set()
         await asyncio.Event().wait()

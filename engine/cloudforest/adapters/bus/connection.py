@@ -118,7 +118,7 @@ class NatsConnection:
 
     def _make_unavailable_error(self, reason: Exception) -> Unavailable:
         return Unavailable(
-            f"The bus at {', '.join(self.access.urls)} can't be used"
+            f"The bus at {', '.join(self.access.urls)} cannot be used"
             f" ({str(reason) or type(reason).__name__})."
             " Check that it is running, and that its certificate is from this control"
             " plane."

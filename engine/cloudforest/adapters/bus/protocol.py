@@ -98,7 +98,7 @@ def unpack_page(data: bytes) -> Page:
         )
     except (zstandard.ZstdError, msgspec.MsgspecError) as error:
         raise Rejected(
-            "An agent sent a page that can't be read. Check that the agent and the"
+            "An agent sent a page that cannot be read. Check that the agent and the"
             " control plane have the same version."
         ) from error
 

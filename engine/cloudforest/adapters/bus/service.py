@@ -154,7 +154,7 @@ class NatsAgentBus:
                     yield page
 
     async def receive_hints(self) -> AsyncGenerator[str]:
-        # Hints for the same domain are merged, so this can't grow without limit.
+        # Hints for the same domain are merged, so this cannot grow without limit.
         domains: dict[str, None] = {}
         arrived = asyncio.Event()
 

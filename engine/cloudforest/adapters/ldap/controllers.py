@@ -147,7 +147,7 @@ class CheckedTls(Tls):
 class Controllers:
     """The ldaps:// URLs of a domain, tried in order; the last one used comes first.
 
-    A controller that can't be reached or verified is skipped. If one refuses the
+    A controller that cannot be reached or verified is skipped. If one refuses the
     account, no other is tried: more attempts could lock the account out. `ca` is a PEM
     file, None means the system's CAs.
     """
@@ -188,7 +188,7 @@ class Controllers:
         self._idle.clear()
 
     async def _connect_in_thread(self) -> Session:
-        """Connect in a thread, which can't be cancelled: a late session is closed."""
+        """Connect in a thread, which cannot be cancelled: a late session is closed."""
         cancelled = Event()
         task = asyncio.create_task(
             asyncio.to_thread(self._connect_first_reachable, cancelled)
@@ -204,7 +204,7 @@ class Controllers:
         errors: list[CloudforestError] = []
         for controller in sorted(self.urls, key=lambda each: each != self._last_used):
             if cancelled.is_set():
-                break  # The process can't end before its threads do.
+                break  # The process cannot end before its threads do.
             try:
                 session = self._open_session(controller)
             except (Unavailable, Misconfigured) as error:
@@ -263,7 +263,7 @@ class Controllers:
             if isinstance(tls.failure, ssl.SSLCertVerificationError):
                 raise _make_certificate_error(controller, name, tls.failure) from error
             raise Unavailable(
-                f"The domain controller {controller} can't be reached "
+                f"The domain controller {controller} cannot be reached "
                 f"({tls.failure or error}). Check its name, that it is running, and "
                 "that TCP port 636 is open from this host."
             ) from error

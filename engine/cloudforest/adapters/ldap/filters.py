@@ -2,7 +2,7 @@
 
 The LDAP filter of a scope matches at least the objects that the scope's filter accepts;
 the agent then applies the exact filter. So the result does not depend on what the
-controller treats as equal (spaces, accents on Windows). Parts that LDAP can't express
+controller treats as equal (spaces, accents on Windows). Parts that LDAP cannot express
 are left out, and functions return None for them.
 
 `not` is never sent. For us, a hidden attribute has no value; a controller may treat it

@@ -90,7 +90,7 @@ def read_domain_head(session: Session, base: str) -> str:
     if entry is None or "objectguid" not in entry:
         raise make_search_error(
             session,
-            SearchResultDone(INSUFFICIENT_RIGHTS, "the domain's head can't be read"),
+            SearchResultDone(INSUFFICIENT_RIGHTS, "the domain's head cannot be read"),
         )
     return decode_value("objectguid", entry["objectguid"][0])
 

@@ -43,8 +43,8 @@ _NO_ENTRY = (b"search:", b"result:", b"ref:")
 
 def make_unreadable_error(path: Path, error: OSError) -> Misconfigured:
     return Misconfigured(
-        f"The LDIF file {path} can't be read ({error.strerror}). Put the export there, "
-        "or correct the path in `ldif`."
+        f"The LDIF file {path} cannot be read ({error.strerror}). Put the export there,"
+        " or correct the path in `ldif`."
     )
 
 
@@ -90,7 +90,7 @@ def matches_checksum(path: Path, digest: str) -> bool:
     except FileNotFoundError:
         return False
     except (OSError, UnicodeDecodeError) as error:
-        raise Misconfigured(f"The checksum {checksum} can't be read.") from error
+        raise Misconfigured(f"The checksum {checksum} cannot be read.") from error
     if expected != [digest]:
         raise Rejected(
             f"The SHA-256 of {path} differs from {checksum}. The file was changed or "
@@ -247,7 +247,7 @@ def read_ldif(
 
     Records without a match of `prefilter` are skipped unchecked, so the file must have
     been read once without it. Raises Rejected with file and line if the file is
-    malformed, and Misconfigured if it can't be opened.
+    malformed, and Misconfigured if it cannot be opened.
     """
     for block in read_blocks(path):
         # Join continued lines (RFC 2849, note 2).

@@ -39,7 +39,7 @@ _CERTIFICATE_ALERTS = (
 class Unanswered(Exception):  # noqa: N818 - named for what happened
     """A request got no answer, or the service failed.
 
-    `reached` is false if the service can't have received the request. `reason`
+    `reached` is false if the service cannot have received the request. `reason`
     completes a sentence that begins with the name of the service.
     """
 
@@ -163,7 +163,7 @@ def translate_silence(timeout: float, *, hint: str = "") -> Iterator[None]:
     except (aiohttp.InvalidURL, aiohttp.ClientConnectorCertificateError):
         raise
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-        raise Unanswered("can't be reached", reached=False) from error
+        raise Unanswered("cannot be reached", reached=False) from error
     except TimeoutError as error:
         reason = f"did not answer within {timeout:g} s"
         raise Unanswered(reason, reached=True) from error

@@ -77,7 +77,7 @@ class IssuedToken(msgspec.Struct):
 
 def _make_no_token_error(url: str, reason: str) -> Unanswered:
     """Return the error for a missing token: the target counts as down."""
-    return Unanswered(f"can't be used without a token: {url} {reason}", reached=False)
+    return Unanswered(f"cannot be used without a token: {url} {reason}", reached=False)
 
 
 @contextmanager
@@ -217,13 +217,13 @@ def client_tls_context(credential: ClientCertificate) -> ssl.SSLContext:
             context.load_cert_chain(path, key, password="")
     except ssl.SSLError as error:
         raise Misconfigured(
-            f"The client certificate {path} can't be used with its key"
+            f"The client certificate {path} cannot be used with its key"
             f" ({error.reason or 'not PEM'}). In `auth.mtls`, name PEM files that"
             " belong together, with a key without a passphrase."
         ) from error
     except OSError as error:
         raise Misconfigured(
-            f"The client certificate {path} can't be read ({error.strerror}). Name a"
+            f"The client certificate {path} cannot be read ({error.strerror}). Name a"
             " PEM file in `auth.mtls.certificate`."
         ) from error
     return context
