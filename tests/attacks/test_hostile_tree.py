@@ -1,4 +1,4 @@
-"""A tree from a pull request that attacks whoever plans or applies it."""
+"""A tree from a pull request that attacks those who plan or apply it."""
 
 from __future__ import annotations
 

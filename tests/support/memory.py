@@ -1,4 +1,4 @@
-"""The peak of memory that a piece of code takes, in a process of its own."""
+"""The peak of memory that a piece of code takes, in its own process."""
 
 from __future__ import annotations
 
