@@ -21,6 +21,8 @@ from cloudforest.base.errors import (
     Stale,
     Unavailable,
 )
+from cloudforest.base.files import MAX_DATA_BYTES
+from cloudforest.base.inputs import InputRefused, read_stream
 from cloudforest.base.secrets import Secret
 from cloudforest.base.values import Value
 from cloudforest.model.cycles import LogQuery
@@ -96,7 +98,16 @@ class _ControlPlaneHttp:
         headers: Mapping[str, str] | None = None,
     ) -> bytes:
         async with self._exchange(method, path, body, headers) as response:
-            return await response.read()
+            return bytes(await self._read(response))
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytearray:
+        try:
+            return await read_stream(response.content.iter_any(), MAX_DATA_BYTES)
+        except InputRefused as refused:
+            raise Rejected(
+                f"{self.url} answered with {refused}. Check the address, and any proxy"
+                " in between."
+            ) from None
 
     @asynccontextmanager
     async def _exchange(
@@ -112,7 +123,9 @@ class _ControlPlaneHttp:
                 method, self.url + path, data=data, headers=headers
             ) as response:
                 if response.status >= HTTPStatus.BAD_REQUEST:
-                    raise _error_from_response(await response.read(), response.status)
+                    raise _error_from_response(
+                        await self._read(response), response.status
+                    )
                 yield response
         except (TimeoutError, aiohttp.ClientError) as error:
             raise Unavailable(
@@ -121,7 +134,7 @@ class _ControlPlaneHttp:
             ) from error
 
 
-def _error_from_response(body: bytes, status: int) -> CloudforestError:
+def _error_from_response(body: bytearray, status: int) -> CloudforestError:
     try:
         return _error_from_message(msgspec.json.decode(body))
     except (msgspec.DecodeError, KeyError, TypeError):
@@ -310,6 +323,8 @@ class ControlPlaneClient(_ControlPlaneHttp):
         async with self._exchange(method, path, body) as response:
             async for part in response.content.iter_any():
                 *lines, rest = (rest + part).split(b"\n")
+                if len(rest) > MAX_DATA_BYTES:
+                    raise Rejected(f"{self.url} answered with a line without end.")
                 for line in lines:
                     yield msgspec.json.decode(line)
         if rest:

@@ -24,22 +24,26 @@ T = TypeVar("T")
 
 
 class InputRefused(Exception):  # noqa: N818 - named for what happened
-    """The input is over a limit or malformed; the message completes "it sent …"."""
+    """The input is over a limit; the message completes "it sent …"."""
+
+
+class MalformedInput(InputRefused):
+    """The input is not of the type that was expected."""
 
 
 async def read_stream(
     parts: AsyncIterable[bytes], limit: int = MAX_INPUT_BYTES
-) -> bytes:
+) -> bytearray:
     """Return the parts as one; raises InputRefused above `limit` bytes."""
     data = bytearray()
     async for part in parts:
         data += part
         if len(data) > limit:
             raise InputRefused(f"more than {limit >> 20} MiB")
-    return bytes(data)
+    return data
 
 
-def decode_json(data: bytes, kind: type[T]) -> T:
+def decode_json(data: bytes | bytearray, kind: type[T]) -> T:
     """Decode a JSON text straight into a type; raises InputRefused.
 
     Separators are counted before anything is built from them. Those within strings
@@ -53,7 +57,7 @@ def decode_json(data: bytes, kind: type[T]) -> T:
     except RecursionError:
         raise InputRefused(f"more than {MAX_DEPTH} levels of nesting") from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise InputRefused(
+        raise MalformedInput(
             f"something unexpected: {make_printable(str(error))}"
         ) from None
     if containers > MAX_DEPTH and _is_deeper(value, MAX_DEPTH):

@@ -11,13 +11,18 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import aiohttp
-import msgspec
 
 from cloudforest.base.errors import (
     LockedOut,
     Misconfigured,
     Rejected,
     TargetUnavailable,
+)
+from cloudforest.base.inputs import (
+    InputRefused,
+    MalformedInput,
+    decode_json,
+    read_stream,
 )
 from cloudforest.model.ports.target import Conflict, Refusal, ResourceNotFound
 
@@ -68,19 +73,29 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer; `document` is empty without a body, None if not a JSON object."""
+    """An answer; `document` is empty without a body, None for what `fault` says."""
 
     status: int
     document: dict[str, Any] | None = field(default_factory=dict)
+    fault: str = "something that is not a JSON object"
 
 
-def read_document(body: bytes) -> dict[str, Any] | None:
-    if not body.strip():
-        return {}
+async def read_answer(response: aiohttp.ClientResponse) -> Answer:
+    """Read an answer of any status, within the limits for strangers."""
     try:
-        return msgspec.json.decode(body, type=dict[str, Any])
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
+        body = await read_stream(response.content.iter_any())
+    except InputRefused as refused:
+        return Answer(response.status, None, str(refused))
+    return parse_answer(response.status, body)
+
+
+def parse_answer(status: int, body: bytes | bytearray) -> Answer:
+    try:
+        return Answer(status, decode_json(body, dict[str, Any]) if body.strip() else {})
+    except MalformedInput:
+        return Answer(status, None)
+    except InputRefused as refused:
+        return Answer(status, None, str(refused))
 
 
 def _describe_status(answer: Answer) -> str:
@@ -101,9 +116,7 @@ def make_not_scim_error(label: str, what: str) -> Rejected:
 def _require_document(answer: Answer, label: str, request: str) -> dict[str, Any]:
     if answer.document is None:
         # For example the sign-in page of a proxy.
-        raise make_not_scim_error(
-            label, f"{request} with something that is not a JSON object"
-        )
+        raise make_not_scim_error(label, f"{request} with {answer.fault}")
     return answer.document
 
 

@@ -16,7 +16,7 @@ from cloudforest.adapters.target.answers import (
     Answer,
     Request,
     Unanswered,
-    read_document,
+    read_answer,
     refuse_redirect,
     require_accepted_credential,
     translate_network_errors,
@@ -200,25 +200,25 @@ class TargetConnection:
         self, request: Request
     ) -> tuple[Answer, float | None]:
         headers = await authorization_headers(self._credential)
-        response, body = await self._send_http(request, headers)
-        is_refused = response.status in _UNAUTHORIZED
+        answer, retry_after = await self._send_http(request, headers)
+        is_refused = answer.status in _UNAUTHORIZED
         if is_refused and forget_refused_token(self._credential, headers):
             headers = await authorization_headers(self._credential)
-            response, body = await self._send_http(request, headers)
-        status = response.status
-        answer = Answer(status, read_document(body))
+            answer, retry_after = await self._send_http(request, headers)
+        status = answer.status
         require_accepted_credential(
             answer, self.label, self.name, refused_statuses=_UNAUTHORIZED
         )
         refuse_redirect(status, self.label)
-        wait = _requested_wait(status, response.headers.get("Retry-After"))
+        wait = _requested_wait(status, retry_after)
         if wait is None and status in _SERVICE_FAILURES:
             raise Unanswered(f"answered {status}", reached=True, status=status)
         return answer, wait
 
     async def _send_http(
         self, request: Request, headers: dict[str, str]
-    ) -> tuple[aiohttp.ClientResponse, bytes]:
+    ) -> tuple[Answer, str | None]:
+        """Return the answer and its header Retry-After."""
         self.requests += 1
         data = None if request.body is None else msgspec.json.encode(request.body)
         async with self._get_session().request(
@@ -228,7 +228,7 @@ class TargetConnection:
             headers=headers,
             allow_redirects=False,
         ) as response:
-            return response, await response.read()
+            return await read_answer(response), response.headers.get("Retry-After")
 
     def _get_session(self) -> aiohttp.ClientSession:
         if self._session is None:

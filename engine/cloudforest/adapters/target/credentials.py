@@ -25,11 +25,12 @@ import msgspec
 
 from cloudforest.adapters.target.answers import (
     Unanswered,
-    read_document,
     translate_silence,
 )
 from cloudforest.base.clock import Monotonic
 from cloudforest.base.errors import Misconfigured, Rejected
+from cloudforest.base.files import MAX_BYTES
+from cloudforest.base.inputs import InputRefused, decode_json, read_stream
 from cloudforest.base.secrets import Secret
 
 TOKEN_TIMEOUT = 30.0
@@ -146,7 +147,7 @@ class TokenCache:
             raise self._make_refused_error(status, body)
         return self._read_token(body)
 
-    async def _post(self, url: str) -> tuple[int, bytes]:
+    async def _post(self, url: str) -> tuple[int, bytearray]:
         timeout = aiohttp.ClientTimeout(total=TOKEN_TIMEOUT)
         scope = {"scope": self.credentials.scope} if self.credentials.scope else {}
         async with (
@@ -162,9 +163,14 @@ class TokenCache:
                 allow_redirects=False,
             ) as response,
         ):
-            return response.status, await response.read()
+            try:
+                return response.status, await read_stream(
+                    response.content.iter_any(), MAX_BYTES
+                )
+            except InputRefused:
+                return response.status, bytearray()
 
-    def _read_token(self, body: bytes) -> IssuedToken:
+    def _read_token(self, body: bytearray) -> IssuedToken:
         try:
             issued = msgspec.json.decode(body, type=IssuedToken, strict=False)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -178,9 +184,12 @@ class TokenCache:
             " endpoint of an OAuth 2.0 server."
         )
 
-    def _make_refused_error(self, status: int, body: bytes) -> Misconfigured:
+    def _make_refused_error(self, status: int, body: bytearray) -> Misconfigured:
         # The error's description may quote anything; the error itself is a keyword.
-        error = (read_document(body) or {}).get("error")
+        try:
+            error = decode_json(body, dict[str, object]).get("error")
+        except InputRefused:
+            error = None
         is_keyword = isinstance(error, str) and _ERROR.fullmatch(error)
         reason = f"{status} {error}" if is_keyword else str(status)
         return Misconfigured(

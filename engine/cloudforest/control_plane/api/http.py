@@ -28,6 +28,7 @@ from cloudforest.base.errors import (
     Unavailable,
 )
 from cloudforest.base.files import MAX_BYTES
+from cloudforest.base.inputs import InputRefused, read_stream
 from cloudforest.base.logs import write_bug_report
 from cloudforest.control_plane.plane import ControlPlane
 from cloudforest.hybrid.operators import LOCAL_OPERATOR, require_role
@@ -61,7 +62,7 @@ def get_plane(request: Request) -> ControlPlane:
     return plane
 
 
-async def read_bounded_body(request: Request, limit: int) -> bytes:
+async def read_bounded_body(request: Request, limit: int) -> bytearray:
     """Return the body; raise BodyTooLarge above `limit` bytes, and stop reading.
 
     Counts what arrives: a chunked body states no length.
@@ -69,14 +70,13 @@ async def read_bounded_body(request: Request, limit: int) -> bytes:
     error = BodyTooLarge(
         f"The request body is larger than {limit} bytes. Send several smaller requests."
     )
-    if int(request.headers.get("Content-Length", 0)) > limit:
+    length = request.headers.get("Content-Length", "")
+    if length.isdecimal() and int(length) > limit:
         raise error
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > limit:
-            raise error
-    return bytes(body)
+    try:
+        return await read_stream(request.stream(), limit)
+    except InputRefused:
+        raise error from None
 
 
 async def read_body(request: Request, kind: type[T], limit: int = MAX_BYTES) -> T:

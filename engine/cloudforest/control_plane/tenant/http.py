@@ -70,11 +70,11 @@ def list_response(resources: Sequence[Any], *, total: int, start: int = 1) -> Re
     return scim_response(msgspec.json.encode(document))
 
 
-async def read_body(request: Request) -> bytes:
+async def read_body(request: Request) -> bytearray:
     return await read_bounded_body(request, MAX_BODY_BYTES)
 
 
-def read_json(body: bytes) -> dict[str, Any]:
+def read_json(body: bytearray) -> dict[str, Any]:
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
     except (msgspec.MsgspecError, RecursionError) as error:

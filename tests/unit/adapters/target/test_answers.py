@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cloudforest.adapters.target.answers import Answer, read_document, require_success
+from cloudforest.adapters.target.answers import Answer, parse_answer, require_success
 from cloudforest.model.ports.target import Conflict, Refusal, ResourceNotFound
 
 
@@ -40,4 +40,4 @@ def test_scim_type_that_is_not_a_keyword_is_left_out():
     ],
 )
 def test_document_must_be_a_json_object(body, document):
-    assert read_document(body) == document
+    assert parse_answer(200, body).document == document
