@@ -165,8 +165,8 @@ def json_response(value: Any, **headers: str) -> Response:
 
 async def error_response(_request: Request, error: Exception) -> Response:
     assert isinstance(error, CloudforestError)  # noqa: S101 - registered for this class only
-    kinds = type(error).__mro__
-    status = next(_STATUS_BY_ERROR[each] for each in kinds if each in _STATUS_BY_ERROR)
+    kinds = [each for each in type(error).__mro__ if each in _STATUS_BY_ERROR]
+    status = _STATUS_BY_ERROR[kinds[0]]
     return Response(
         msgspec.json.encode(_shape_error(error)), status, media_type="application/json"
     )

@@ -1,11 +1,18 @@
-"""How the bodies of requests are read."""
+"""Bodies of requests, and errors as they reach the command."""
 
 from __future__ import annotations
 
 import pytest
 from starlette.requests import Request
 
-from cloudforest.control_plane.api.http import BodyTooLarge, read_bounded_body
+from cloudforest.adapters.control import _error_from_response
+from cloudforest.base import errors
+from cloudforest.base.errors import CloudforestError
+from cloudforest.control_plane.api.http import (
+    BodyTooLarge,
+    error_response,
+    read_bounded_body,
+)
 
 LIMIT = 1000
 
@@ -44,3 +51,18 @@ async def test_body_that_states_too_large_a_length_is_not_read():
 async def test_body_up_to_the_limit_is_returned():
     body = Body(b"x" * (LIMIT - 1), b"y", length=LIMIT)
     assert await read_bounded_body(body.request, LIMIT) == b"x" * (LIMIT - 1) + b"y"
+
+
+def list_errors(kind: type[CloudforestError] = CloudforestError):
+    for each in kind.__subclasses__():
+        if each.__module__ == errors.__name__:
+            yield each
+        yield from list_errors(each)
+
+
+@pytest.mark.parametrize("kind", sorted(set(list_errors()), key=str))
+async def test_each_error_reaches_the_command_with_its_exit_code(kind):
+    error = kind("Nothing works. Try again.")
+    response = await error_response(Body(b"").request, error)
+    received = _error_from_response(bytearray(response.body), response.status_code)
+    assert (str(received), received.exit_code) == (str(error), error.exit_code)
