@@ -11,6 +11,10 @@ from contextlib import contextmanager
 import pytest
 from tests.support.memory import peak_mebibytes
 
+from cloudforest.adapters.target.scim import ScimTarget
+from cloudforest.model.ports.target import Refusal
+from cloudforest.model.registration import Profile, Target
+
 LIMIT = 250
 """In MiB, for the whole process."""
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/scim+json\r\n"
@@ -29,7 +33,7 @@ async def read():
     answer = await connection.send(Request("GET", "/Users"))
     await connection.close()
     assert answer.document is None, str(answer)[:200]
-    assert answer.fault.startswith("more than"), answer.fault
+    assert str(answer.excess).startswith("more than"), answer
 
 
 asyncio.run(read())
@@ -69,6 +73,8 @@ def length(body: bytes) -> bytes:
 
 BOMB = gzip.compress(b'{"Resources": [' + b" " * 2**30 + b"]}")
 OBJECTS = b'{"Resources": [' + b",".join([b"{}"] * 8_000_000) + b"]}"
+MEMBERS = b'{"members": [' + b",".join([b'{"value":"x"}'] * 2_200_000) + b"]}"
+FULL = b'{"Resources": [' + b",".join([b'{"a":1}'] * 490_000) + b"]}"
 VALUES = b'{"Resources": [' + b",".join([b"1"] * 12_000_000) + b"]}"
 DEEP = b'{"a":' * 1_000_000 + b"1" + b"}" * 1_000_000
 
@@ -80,10 +86,39 @@ DEEP = b'{"a":' * 1_000_000 + b"1" + b"}" * 1_000_000
         (b"Connection: close\r\n", b" " * 2**20, True),
         (length(OBJECTS), OBJECTS, False),
         (length(VALUES), VALUES, False),
+        (length(MEMBERS), MEMBERS, False),
         (length(DEEP), DEEP, False),
     ],
-    ids=["gzip bomb", "endless", "objects", "values", "depth"],
+    ids=["gzip bomb", "endless", "objects", "values", "members", "depth"],
 )
 def test_answer_takes_little_memory(head: bytes, part: bytes, endless) -> None:
     with answering(head, part, endless=endless) as url:
         assert peak_mebibytes(READ.format(url=url)) < LIMIT
+
+
+def test_fullest_answer_that_is_read_takes_little_memory() -> None:
+    code = READ.replace("assert answer.document is None", "assert answer.document")
+    code = code.replace('assert str(answer.excess).startswith("more than"), answer', "")
+    with answering(length(FULL), FULL) as url:
+        assert peak_mebibytes(code.format(url=url)) < LIMIT
+
+
+async def test_write_is_done_whatever_its_answer_holds() -> None:
+    """Some services answer a PATCH of a group with all of its members."""
+    with answering(length(MEMBERS), MEMBERS) as url:
+        cloud = ScimTarget(
+            Target(name="cloud", scim=url, profile=Profile(name="generic")), url, None
+        )
+        await cloud.change_members("Group", "1", add=("2",), remove=())
+        await cloud.delete("Group", "1")
+        await cloud.close()
+
+
+async def test_members_that_are_too_many_are_the_outcome_of_their_group() -> None:
+    with answering(length(MEMBERS), MEMBERS) as url:
+        cloud = ScimTarget(
+            Target(name="cloud", scim=url, profile=Profile(name="generic")), url, None
+        )
+        with pytest.raises(Refusal, match="more than 1,000,000 values"):
+            await cloud.list_member_ids("Group", "1")
+        await cloud.close()

@@ -56,6 +56,17 @@ def split_guids(guids: Sequence[str]) -> Iterator[tuple[str, ...]]:
         yield tuple(guids[start : start + GUIDS_PER_RECORD])
 
 
+async def batch_guids(entries: AsyncIterator[Entry]) -> AsyncIterator[tuple[str, ...]]:
+    batch: list[str] = []
+    async for each in entries:
+        batch.append(each.object_guid)
+        if len(batch) == GUIDS_PER_RECORD:
+            yield tuple(batch)
+            batch = []
+    if batch:
+        yield tuple(batch)
+
+
 @dataclass(frozen=True)
 class ScopeBindings:
     """objectGUIDs, current DNs and domains, keyed by the DN in the scope."""

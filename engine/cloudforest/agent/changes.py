@@ -20,6 +20,7 @@ from cloudforest.agent.bound_request import (
     READ_ORDER,
     BoundRequest,
     UnprovenEntry,
+    batch_guids,
     split_guids,
 )
 from cloudforest.base.values import Value, canonical_json
@@ -50,7 +51,7 @@ async def _answer_below(
         if any(name[at:] in names for at in range(1, len(name))):
             continue  # It is below another one, and read with that.
         containers = bound.directory.read_subtree(guid, "container", ())
-        for part in split_guids([each.object_guid async for each in containers]):
+        async for part in batch_guids(containers):
             yield MovedContainers(ids=part)
         for kind in bound.object_types:
             entries = bound.directory.read_subtree(
@@ -99,8 +100,10 @@ def decode_watermark(watermark: str | None) -> AgentWatermark:
 
 
 def digest_members(members: Iterable[str]) -> str:
-    lines = "".join(f"{each}\n" for each in sorted(members))
-    return hashlib.sha256(lines.encode()).hexdigest()
+    digest = hashlib.sha256()
+    for each in sorted(members):
+        digest.update(each.encode() + b"\n")
+    return digest.hexdigest()
 
 
 def _cleared_attributes(

@@ -126,7 +126,9 @@ class ServedDomains:
     def troubles(self) -> dict[str, str]:
         """Why each domain without a listener has none."""
         checked = {name: served.trouble for name, served in self._served.items()}
-        return self._refusals | {name: why for name, why in checked.items() if why}
+        return self._refusals | {
+            name: why for name, why in checked.items() if why is not None
+        }
 
     async def configure(
         self, response: BootstrapResponse, bindings: HostBindings

@@ -14,7 +14,7 @@ from cloudforest.base.values import escape_unprintable
 
 MAX_INPUT_BYTES = 2**25
 """32 MiB, after decompression."""
-MAX_VALUES = 500_000
+MAX_VALUES = 1_000_000
 """Objects, lists and their elements in one JSON text; each takes about 100 bytes."""
 MAX_DEPTH = 32
 MAX_TEXT = 500
@@ -39,7 +39,7 @@ async def read_stream(
     async for part in parts:
         data += part
         if len(data) > limit:
-            raise InputRefused(f"more than {limit >> 20} MiB")
+            raise InputRefused(f"more than {limit / 2**20:g} MiB")
     return data
 
 

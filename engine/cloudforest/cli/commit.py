@@ -13,7 +13,7 @@ import stat
 from pathlib import Path
 
 _COMMIT = re.compile(rb"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-_REF = re.compile(r"refs(?:/[A-Za-z0-9_+@=#%,-][A-Za-z0-9_.+@=#%,-]*)+")
+_REF = re.compile(r"refs(?:/(?!\.)[^\s/~^:?*\[\\]+)+")
 _MAX_BYTES = 4096
 """Limit for HEAD, a ref and a pointer to another folder."""
 _MAX_LINE_BYTES = 4096
@@ -29,7 +29,7 @@ def read_commit(tree: Path) -> str | None:
     try:
         folder = _find_repository(tree.resolve())
         return _read_head(folder) if folder else None
-    except (OSError, ValueError):
+    except (OSError, ValueError, RuntimeError):  # RuntimeError: links in a circle
         return None
 
 
@@ -67,9 +67,10 @@ def _read_head(folder: Path) -> str | None:
     if _COMMIT.fullmatch(head.encode()):
         return head
     word, _, ref = head.partition(": ")
-    if word != "ref" or not _REF.fullmatch(ref):
+    if word != "ref" or not _REF.fullmatch(ref) or ".." in ref or "\x00" in ref:
         return None
-    shared = _find_shared_folder(folder)
+    # A linked worktree, REPOSITORY/worktrees/NAME, shares the repository's refs.
+    shared = folder.parents[1] if folder.parent.name == "worktrees" else folder
     for each in dict.fromkeys((folder, shared)):
         if not (each / ref).resolve().is_relative_to(each):
             return None
@@ -79,14 +80,6 @@ def _read_head(folder: Path) -> str | None:
             continue
         return text if _COMMIT.fullmatch(text.encode()) else None
     return _find_packed(shared / "packed-refs", ref)
-
-
-def _find_shared_folder(folder: Path) -> Path:
-    """Return where the refs of a linked worktree are kept."""
-    try:
-        return (folder / _read_text(folder / "commondir")).resolve()
-    except FileNotFoundError:
-        return folder
 
 
 def _find_packed(path: Path, ref: str) -> str | None:

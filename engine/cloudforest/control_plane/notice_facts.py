@@ -229,10 +229,11 @@ def find_job_notices(
     if facts.cycle is None or facts.cycle.state in {"failed", "running"}:
         yield UnknownCondition("guard", job.name)
     elif facts.cycle.state == "blocked":
-        guards = {
-            each.guard: f"{each.waiting} staged; the limit is {each.limit}"
-            for each in facts.stages
-        }
+        guards: dict[str, str] = {}
+        for each in facts.stages:
+            text = f"{each.waiting} staged; the limit is {each.limit}"
+            earlier = guards.get(each.guard)
+            guards[each.guard] = f"{earlier}. {text}" if earlier else text
         yield _report(
             tenant,
             now,

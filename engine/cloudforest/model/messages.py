@@ -6,7 +6,7 @@ On the bus they are SCIM messages with our extension.
 from __future__ import annotations
 
 import uuid
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 from msgspec.structs import asdict
@@ -18,6 +18,8 @@ SEARCH_REQUEST = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 LIST_RESPONSE = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 SYNC_REQUEST = "urn:cloudforest:2.0:SyncRequest"
 SYNC_PAGE = "urn:cloudforest:2.0:SyncPage"
+
+T = TypeVar("T")
 
 PAGE_BYTES = 512 * 1024
 """The size of a page, as JSON, that an agent stays below."""
@@ -228,6 +230,13 @@ class _PageMessage(Value, frozen=True):
     head: _PageHead = msgspec.field(name=SYNC_PAGE)
 
 
+def _decode(data: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise msgspec.DecodeError(str(error)) from None
+
+
 def encode_request(request: SyncRequest) -> bytes:
     return msgspec.json.encode(
         {
@@ -240,7 +249,7 @@ def encode_request(request: SyncRequest) -> bytes:
 
 def decode_request(data: bytes) -> SyncRequest:
     """Return the request; raises MsgspecError for anything else."""
-    return msgspec.json.decode(data, type=_RequestMessage).request
+    return _decode(data, _RequestMessage).request
 
 
 def encode_page(page: Page) -> bytes:
@@ -261,5 +270,5 @@ def decode_page(data: bytes) -> Page:
 
     It is decoded into its type, because nothing that is not one may take memory.
     """
-    message = msgspec.json.decode(data, type=_PageMessage)
+    message = _decode(data, _PageMessage)
     return Page(records=message.records, **asdict(message.head))

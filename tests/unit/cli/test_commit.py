@@ -151,6 +151,26 @@ def test_link_in_place_of_a_folder_of_refs_counts_as_none(repository):
     assert read_commit(repository) is None
 
 
+def test_links_in_a_circle_count_as_none(tmp_path):
+    (tmp_path / "circle").symlink_to("circle")
+    (tmp_path / ".git").write_text("gitdir: circle\n")
+    assert read_commit(tmp_path) is None
+
+
+def test_shared_folder_that_the_repository_names_is_not_followed(repository, tmp_path):
+    tree = tmp_path / "stranger"
+    (tree / ".git").mkdir(parents=True)
+    (tree / ".git/HEAD").write_text("ref: refs/heads/main\n")
+    (tree / ".git/commondir").write_text(f"{repository}/.git\n")
+    assert read_commit(tree) is None
+
+
+@pytest.mark.parametrize("name", ["umlaut-ä", "fix(1)!", "a/b/c.d", "$x"])
+def test_branch_may_have_any_name_that_git_allows(repository, name):
+    run_git(repository, "checkout", "-q", "-b", name)
+    assert read_commit(repository) == head(repository)
+
+
 def test_pipe_in_place_of_head_does_not_block(repository):
     (repository / ".git/HEAD").unlink()
     os.mkfifo(repository / ".git/HEAD")

@@ -144,7 +144,7 @@ class NatsListener:
     agent: str
     key: NKey
     settings: DeliverySettings = DeliverySettings()
-    _connection: NatsConnection | None = None
+    _connection: NatsConnection | None = field(default=None, repr=False)
     _domains: dict[str, _ListenedDomain] = field(default_factory=dict)
     _deliveries: dict[str, Delivery] = field(default_factory=dict)
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
@@ -245,7 +245,7 @@ class NatsListener:
         try:
             request = decode_request(message.data)
             protocol.require_id(request.id)
-        except (msgspec.MsgspecError, RecursionError, CloudforestError) as error:
+        except (msgspec.MsgspecError, CloudforestError) as error:
             log.warning("invalid request ignored", reason=str(error))
             return
         # A repeated request is already being answered: our acceptance was lost.

@@ -39,9 +39,9 @@ class NatsConnection:
 
     name: str
     key: NKey
-    access: BusAccess
+    access: BusAccess = field(repr=False)
     on_reconnect: Callable[[], Awaitable[None]] | None = None
-    _client: Client = field(default_factory=Client)
+    _client: Client = field(default_factory=Client, repr=False)
     _reconnect_event: asyncio.Event = field(default_factory=asyncio.Event)
     _last_error: Exception | None = None
     _error_count: int = 0

@@ -73,11 +73,14 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer; `document` is empty without a body, None for what `fault` says."""
+    """An answer; `document` is empty without a body, None if not a JSON object.
+
+    `excess` says which limit it was over; then it was not read, and is None too.
+    """
 
     status: int
     document: dict[str, Any] | None = field(default_factory=dict)
-    fault: str = "something that is not a JSON object"
+    excess: str | None = None
 
 
 async def read_answer(response: aiohttp.ClientResponse) -> Answer:
@@ -116,7 +119,8 @@ def make_not_scim_error(label: str, what: str) -> Rejected:
 def _require_document(answer: Answer, label: str, request: str) -> dict[str, Any]:
     if answer.document is None:
         # For example the sign-in page of a proxy.
-        raise make_not_scim_error(label, f"{request} with {answer.fault}")
+        what = answer.excess or "something that is not a JSON object"
+        raise make_not_scim_error(label, f"{request} with {what}")
     return answer.document
 
 
@@ -127,6 +131,9 @@ def require_success(answer: Answer, label: str, request: str) -> dict[str, Any]:
     Conflict or Refusal.
     """
     if answer.status < FIRST_ERROR_STATUS:
+        if answer.excess is not None:
+            sentence = f"{label} answered {request} with {answer.excess}."
+            raise Refusal(answer.status, sentence)
         return _require_document(answer, label, request)
     sentence = f"{label} answered {_describe_status(answer)} to {request}."
     match answer.status:

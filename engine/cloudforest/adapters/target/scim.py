@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from cloudforest.adapters.target.answers import (
+    FIRST_ERROR_STATUS,
     Request,
     Unanswered,
     make_not_scim_error,
@@ -228,6 +229,9 @@ class ScimTarget:
             raise Refusal(
                 error.status, f"{self._label} {error.reason} to a {request.method}."
             ) from error
+        is_success = answer.status < FIRST_ERROR_STATUS
+        if answer.excess and is_success and request.method != "GET":
+            return {}  # the write is done, whatever the answer holds
         return require_success(answer, self._label, request.method)
 
     async def _read_page(self, path: str, query: Mapping[str, str]) -> dict[str, Any]:

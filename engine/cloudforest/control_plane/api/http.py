@@ -82,7 +82,7 @@ async def read_bounded_body(request: Request, limit: int) -> bytearray:
 async def read_body(request: Request, kind: type[T], limit: int = MAX_BYTES) -> T:
     try:
         return msgspec.json.decode(await read_bounded_body(request, limit), type=kind)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Misconfigured(
             f"The request body is not a valid {kind.__name__}: {error}."
         ) from error
