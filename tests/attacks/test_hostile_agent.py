@@ -8,6 +8,9 @@ import pytest
 import zstandard
 from tests.support.memory import peak_mebibytes
 
+from cloudforest.adapters.bus.protocol import unpack_page
+from cloudforest.base.errors import Rejected
+
 LIMIT = 250
 """In MiB, for the whole process."""
 
@@ -72,3 +75,9 @@ def test_page_takes_little_memory(tmp_path: Path, make, accepted) -> None:
     path.write_bytes(b"P" + zstandard.compress(make()))
     code = UNPACK.format(path=str(path), accepted=accepted)
     assert peak_mebibytes(code) < LIMIT
+
+
+@pytest.mark.parametrize("text", [b"", b"\xff", b'{"\xff": 1}', b"null", b"{}"])
+def test_malformed_page_is_an_error_and_no_bug(text: bytes) -> None:
+    with pytest.raises(Rejected, match="cannot be read"):
+        unpack_page(b"P" + zstandard.compress(text))

@@ -7,12 +7,14 @@ from starlette.requests import Request
 
 from cloudforest.adapters.control import _error_from_response
 from cloudforest.base import errors
-from cloudforest.base.errors import CloudforestError
+from cloudforest.base.errors import CloudforestError, Misconfigured
 from cloudforest.control_plane.api.http import (
     BodyTooLarge,
     error_response,
+    read_body,
     read_bounded_body,
 )
+from cloudforest.model.identity import EnrolRequest
 
 LIMIT = 1000
 
@@ -51,6 +53,16 @@ async def test_body_that_states_too_large_a_length_is_not_read():
 async def test_body_up_to_the_limit_is_returned():
     body = Body(b"x" * (LIMIT - 1), b"y", length=LIMIT)
     assert await read_bounded_body(body.request, LIMIT) == b"x" * (LIMIT - 1) + b"y"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"[]", b'{"token": "\xff", "csr": ""}', b'{"token": ' + b"[" * 100_000],
+    ids=["nothing", "another type", "no UTF-8", "depth"],
+)
+async def test_malformed_body_is_an_error_and_no_bug(body):
+    with pytest.raises(Misconfigured, match="not a valid EnrolRequest"):
+        await read_body(Body(body).request, EnrolRequest)
 
 
 def list_errors(kind: type[CloudforestError] = CloudforestError):
