@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
+from typer import Argument
 
 from cloudforest.cli import options, terminal
 from cloudforest.cli.connection import connect_to_state
@@ -13,7 +14,7 @@ from cloudforest.cli.options import TEXT
 
 @options.async_command
 async def token(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The agent's name.")],
+    name: Annotated[str, Argument(metavar="NAME", help="The agent's name.")],
     *,
     state: options.State = None,
     output: options.Format = TEXT,

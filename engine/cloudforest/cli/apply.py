@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Option
 
 from cloudforest.base.errors import Refused, Stale
 from cloudforest.base.values import canonical_digest, format_count
@@ -18,10 +19,7 @@ from cloudforest.cli.options import TEXT
 from cloudforest.cli.validate import require_compiled_tree
 
 if TYPE_CHECKING:
-    from cloudforest.adapters.control import (
-        ControlPlaneClient,
-        CurrentRegistration,
-    )
+    from cloudforest.adapters.control import ControlPlaneClient, CurrentRegistration
     from cloudforest.model.registration import Registration
     from cloudforest.plan.difference import Change
     from cloudforest.plan.plan import Plan
@@ -48,9 +46,7 @@ async def require_current_plan(
     if moved or canonical_digest(registered.registration) != saved.against:
         raise Stale(await _describe_new_revision(client, saved, registered))
     again = make_plan(
-        base=registered.revision,
-        registered=registered.registration,
-        desired=desired,
+        base=registered.revision, registered=registered.registration, desired=desired
     )
     if canonical_digest(desired) != saved.tree:
         changes = _diff_changes(saved.plan.changes, again.changes)
@@ -105,9 +101,9 @@ async def apply(
     *,
     state: options.State = None,
     plan_file: Annotated[
-        Path | None, typer.Option("--plan", help="A plan that `plan --out` saved.")
+        Path | None, Option("--plan", help="A plan that `plan --out` saved.")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Apply without asking.")] = False,
+    yes: Annotated[bool, Option("--yes", help="Apply without asking.")] = False,
     output: options.Format = TEXT,
 ) -> int:
     from cloudforest.cli import plan

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
-import typer
 from rich.text import Text
+from typer import BadParameter, Option
 
 from cloudforest.base.errors import Misconfigured
 from cloudforest.base.values import describe_value
@@ -166,7 +166,7 @@ async def explain(
     *,
     planned: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             "--planned",
             metavar="TREE",
             help="Explain with the documents of this folder, before they are applied.",
@@ -208,7 +208,7 @@ def parse_lookup(subject: str) -> Lookup:
     from cloudforest.model.messages import Lookup
 
     if not subject.strip():
-        raise typer.BadParameter("Name an object: a GUID, a UPN or a DN.")
+        raise BadParameter("Name an object: a GUID, a UPN or a DN.")
     try:
         return Lookup(by="guid", value=str(uuid.UUID(subject)))
     except ValueError:

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
 from rich.text import Text
+from typer import Argument, BadParameter, Option
 
 from cloudforest.base.errors import Misconfigured
 from cloudforest.base.files import MAX_DATA_BYTES, read_bounded
@@ -25,7 +25,7 @@ Attributes = dict[str, tuple[str, ...]]
 
 AttributeOption = Annotated[
     list[str] | None,
-    typer.Option(
+    Option(
         "--attribute",
         "-a",
         metavar="NAME=VALUE",
@@ -34,20 +34,17 @@ AttributeOption = Annotated[
 ]
 ObjectOption = Annotated[
     Path | None,
-    typer.Option(
+    Option(
         "--object", metavar="FILE", help="A JSON file with the object's attributes."
     ),
 ]
 NowOption = Annotated[
-    str | None,
-    typer.Option("--now", help="The time that Now() returns. Default: now."),
+    str | None, Option("--now", help="The time that Now() returns. Default: now.")
 ]
 TakenOption = Annotated[
     list[str] | None,
-    typer.Option(
-        "--taken",
-        metavar="VALUE",
-        help="A value that SelectUniqueValue must avoid.",
+    Option(
+        "--taken", metavar="VALUE", help="A value that SelectUniqueValue must avoid."
     ),
 ]
 
@@ -167,11 +164,11 @@ def evaluate_batch(file: Path) -> list[dict[str, Any]]:
 
 def evaluate(  # noqa: PLR0913, PLR0917 - each is an option
     expression: Annotated[
-        str | None, typer.Argument(metavar="[EXPRESSION]", help="What to evaluate.")
+        str | None, Argument(metavar="[EXPRESSION]", help="What to evaluate.")
     ] = None,
     batch: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             "--batch",
             metavar="FILE",
             help='A JSON list of {"expression", "attributes", "now"?, "taken"?}.',
@@ -187,11 +184,11 @@ def evaluate(  # noqa: PLR0913, PLR0917 - each is an option
 
     if batch is not None:
         if expression or attribute or object_ or now or taken:
-            raise typer.BadParameter("--batch excludes all other options.")
+            raise BadParameter("--batch excludes all other options.")
         terminal.print_json(evaluate_batch(batch))
         return ExitCode.DONE
     if expression is None:
-        raise typer.BadParameter("Pass an EXPRESSION, or --batch FILE.")
+        raise BadParameter("Pass an EXPRESSION, or --batch FILE.")
     attributes, context = make_trial_input(attribute, object_, now, taken)
     result = try_expression(expression, attributes, context)
     shape = {result.kind: result.content}
@@ -217,7 +214,7 @@ _RESULT_STYLES = {"value": "green", "outcome": "dim", "error": "red"}
 
 
 def explain(
-    expression: Annotated[str, typer.Argument(help="The expression to explain.")],
+    expression: Annotated[str, Argument(help="The expression to explain.")],
     attribute: AttributeOption = None,
     object_: ObjectOption = None,
     now: NowOption = None,
@@ -259,7 +256,7 @@ def _format_step_tree(
 
 def functions(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Show only this function.")
+        str | None, Argument(metavar="[NAME]", help="Show only this function.")
     ] = None,
     output: options.Format = TEXT,
 ) -> None:

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, BadParameter, Option
 
 from cloudforest.base.errors import Misconfigured, Refused
 from cloudforest.base.files import find_shipped
@@ -28,7 +28,7 @@ def list_scenarios() -> list[str]:
 def _parse_scenario(name: str) -> str:
     known = list_scenarios()
     if name not in known:
-        raise typer.BadParameter(
+        raise BadParameter(
             f'Unknown scenario "{name}". Choose one of: {", ".join(known)}.'
         )
     return name
@@ -36,12 +36,12 @@ def _parse_scenario(name: str) -> str:
 
 def init(
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="A new folder, or an empty one.")
+        Path, Argument(metavar="DIR", help="A new folder, or an empty one.")
     ],
     *,
     scenario: Annotated[
         str,
-        typer.Option(
+        Option(
             "--scenario",
             callback=_parse_scenario,
             help="What already syncs to the tenant: new-hybrid-customer, "

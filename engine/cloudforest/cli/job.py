@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
+from typer import Argument, Option
 
 from cloudforest.base.values import format_count
 from cloudforest.cli import options, terminal
@@ -21,7 +21,7 @@ from cloudforest.model.jobs import parse_reset_scopes
 
 StageArgument = Annotated[
     str,
-    typer.Argument(
+    Argument(
         metavar="STAGE",
         help="The digest of the stage, or at least six of its characters.",
     ),
@@ -95,7 +95,7 @@ async def restart(
     *,
     reset: Annotated[
         str,
-        typer.Option(
+        Option(
             "--reset",
             metavar="SCOPES",
             help="Escrows, QuarantineState, Watermark, ConnectorDataStore or Full, "
@@ -120,7 +120,7 @@ async def escrow(
     *,
     retry: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--retry",
             metavar="OBJECT",
             help="Retry this objectGUID, or `all`, in the next cycle.",
@@ -151,13 +151,10 @@ async def escrow(
 @options.async_command
 async def staged(
     job: Annotated[
-        str | None,
-        typer.Argument(metavar="[JOB]", help="The job's name. Default: all jobs."),
+        str | None, Argument(metavar="[JOB]", help="The job's name. Default: all jobs.")
     ] = None,
     *,
-    objects: Annotated[
-        bool, typer.Option("--objects", help="Name the objects too.")
-    ] = False,
+    objects: Annotated[bool, Option("--objects", help="Name the objects too.")] = False,
     state: options.State = None,
     output: options.Format = TEXT,
 ) -> None:
@@ -197,16 +194,14 @@ async def allow(
     *,
     until: Annotated[
         datetime,
-        typer.Option(
+        Option(
             "--until",
             metavar="TIME",
             parser=options.parse_future_time,
             help="A duration (2h), or a time in ISO 8601.",
         ),
     ],
-    by: Annotated[
-        str, typer.Option("--by", help="Who approves. The audit keeps the name.")
-    ],
+    by: Annotated[str, Option("--by", help="Who approves. The audit keeps the name.")],
     state: options.State = None,
     output: options.Format = TEXT,
 ) -> None:

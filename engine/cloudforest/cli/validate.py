@@ -8,9 +8,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
 from rich.console import Console
 from rich.text import Text
+from typer import Option
 
 from cloudforest.base.diagnostics import Diagnostic, Severity, has_errors
 from cloudforest.base.errors import Misconfigured
@@ -100,9 +100,7 @@ def validate(
     tree: options.Tree = Path(),
     output: Annotated[
         ValidateFormat,
-        typer.Option(
-            "--format", help="Text, one JSON document, or annotations for GitHub."
-        ),
+        Option("--format", help="Text, one JSON document, or annotations for GitHub."),
     ] = ValidateFormat.TEXT,
 ) -> int:
     from cloudforest.compiler.compile import compile_tree
