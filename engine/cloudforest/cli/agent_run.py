@@ -23,10 +23,7 @@ def run(
         str, Option("--control", metavar="URL", help="The URL of the control plane.")
     ],
     state: Annotated[
-        Path,
-        Option(
-            "--state", metavar="DIR", envvar="CLOUDFOREST_STATE", help="State folder."
-        ),
+        Path, Option(metavar="DIR", envvar="CLOUDFOREST_STATE", help="State folder.")
     ] = Path(".cloudforest"),
     token_stdin: Annotated[
         bool, Option("--token-stdin", help="Enrol with a token from stdin.")

@@ -29,17 +29,14 @@ async def add(
     replace: Annotated[
         list[str] | None,
         Option(
-            "--replace",
             metavar="NAME=VALUE",
             help="Replace the value of `dn` or of an attribute that the mapping or "
             "the scope reads. NAME= removes the values.",
         ),
     ] = None,
-    name: Annotated[
-        str | None, Option("--name", help="The name of the example.")
-    ] = None,
+    name: Annotated[str | None, Option(help="The name of the example.")] = None,
     out: Annotated[
-        Path | None, Option("--out", help="The file. Default: TREE/examples/NAME.yaml.")
+        Path | None, Option(help="The file. Default: TREE/examples/NAME.yaml.")
     ] = None,
     state: options.State = None,
 ) -> None:

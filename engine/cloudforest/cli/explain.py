@@ -167,7 +167,6 @@ async def explain(
     planned: Annotated[
         Path | None,
         Option(
-            "--planned",
             metavar="TREE",
             help="Explain with the documents of this folder, before they are applied.",
         ),

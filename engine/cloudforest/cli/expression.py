@@ -39,13 +39,11 @@ ObjectOption = Annotated[
     ),
 ]
 NowOption = Annotated[
-    str | None, Option("--now", help="The time that Now() returns. Default: now.")
+    str | None, Option(help="The time that Now() returns. Default: now.")
 ]
 TakenOption = Annotated[
     list[str] | None,
-    Option(
-        "--taken", metavar="VALUE", help="A value that SelectUniqueValue must avoid."
-    ),
+    Option(metavar="VALUE", help="A value that SelectUniqueValue must avoid."),
 ]
 
 

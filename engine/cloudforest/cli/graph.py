@@ -32,17 +32,15 @@ def import_schema(
         Option("--name", help="The name of the job. Default: the name of FILE."),
     ] = None,
     domain: Annotated[
-        str | None,
-        Option("--domain", help="The domain to read. Default: as in the DNs."),
+        str | None, Option(help="The domain to read. Default: as in the DNs.")
     ] = None,
     target: Annotated[
-        str | None, Option("--target", help="The name of the Target to write to.")
+        str | None, Option(help="The name of the Target to write to.")
     ] = None,
     out: Annotated[
         Path | None,
         Option(
-            "--out",
-            help=f"A folder for NAME.yaml and NAME{SCHEMA_SUFFIX}. Default: stdout.",
+            help=f"A folder for NAME.yaml and NAME{SCHEMA_SUFFIX}. Default: stdout."
         ),
     ] = None,
 ) -> None:
@@ -107,9 +105,7 @@ def export_schema(
             "new one.",
         ),
     ] = None,
-    out: Annotated[
-        Path | None, Option("--out", help="A new file. Default: stdout.")
-    ] = None,
+    out: Annotated[Path | None, Option(help="A new file. Default: stdout.")] = None,
 ) -> None:
     from cloudforest.base.wording import suggest_names
     from cloudforest.graph.export_rules import export_jobs, make_skeleton

@@ -96,7 +96,6 @@ async def restart(
     reset: Annotated[
         str,
         Option(
-            "--reset",
             metavar="SCOPES",
             help="Escrows, QuarantineState, Watermark, ConnectorDataStore or Full, "
             "separated by commas. Default: the first three.",
@@ -121,9 +120,7 @@ async def escrow(
     retry: Annotated[
         str | None,
         Option(
-            "--retry",
-            metavar="OBJECT",
-            help="Retry this objectGUID, or `all`, in the next cycle.",
+            metavar="OBJECT", help="Retry this objectGUID, or `all`, in the next cycle."
         ),
     ] = None,
     state: options.State = None,
@@ -195,13 +192,12 @@ async def allow(
     until: Annotated[
         datetime,
         Option(
-            "--until",
             metavar="TIME",
             parser=options.parse_future_time,
             help="A duration (2h), or a time in ISO 8601.",
         ),
     ],
-    by: Annotated[str, Option("--by", help="Who approves. The audit keeps the name.")],
+    by: Annotated[str, Option(help="Who approves. The audit keeps the name.")],
     state: options.State = None,
     output: options.Format = TEXT,
 ) -> None:

@@ -129,20 +129,16 @@ def _time_option(name: str, start: str) -> Any:
 async def logs(  # noqa: PLR0913 - each is an option
     *,
     state: options.State = None,
-    job: Annotated[str | None, Option("--job", help="Only this job.")] = None,
+    job: Annotated[str | None, Option(help="Only this job.")] = None,
     subject: Annotated[
         str | None,
         Option(
             "--object", help="Only this object: an objectGUID, or a name as logged."
         ),
     ] = None,
-    action: Annotated[
-        LogAction | None, Option("--action", help="Only this action.")
-    ] = None,
-    status: Annotated[
-        LogStatus | None, Option("--status", help="Only this status.")
-    ] = None,
-    cycle: Annotated[str | None, Option("--cycle", help="Only this cycle.")] = None,
+    action: Annotated[LogAction | None, Option(help="Only this action.")] = None,
+    status: Annotated[LogStatus | None, Option(help="Only this status.")] = None,
+    cycle: Annotated[str | None, Option(help="Only this cycle.")] = None,
     since: Annotated[datetime | None, _time_option("--since", "From then on")] = None,
     until: Annotated[datetime | None, _time_option("--until", "Before then")] = None,
     audit: Annotated[

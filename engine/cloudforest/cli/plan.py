@@ -57,7 +57,7 @@ async def plan(  # noqa: PLR0913 - one parameter an option
     *,
     state: options.State = None,
     out: Annotated[
-        Path | None, Option("--out", help="A file to save the plan in, for `apply`.")
+        Path | None, Option(help="A file to save the plan in, for `apply`.")
     ] = None,
     output: Annotated[
         PlanFormat, Option("--format", help="The format of the plan.")
@@ -66,8 +66,7 @@ async def plan(  # noqa: PLR0913 - one parameter an option
         bool, Option("--no-impact", help="Do not preview the next cycles.")
     ] = False,
     samples: Annotated[
-        SampleKind | None,
-        Option("--samples", help="Name some of the affected objects."),
+        SampleKind | None, Option(help="Name some of the affected objects.")
     ] = None,
     detailed_exitcode: Annotated[
         bool, Option("--detailed-exitcode", help="Exit 2 if changes are pending.")

@@ -19,10 +19,10 @@ async def serve(
     *,
     state: options.State = None,
     store: Annotated[
-        str | None, Option("--store", help="A database URL. Default: SQLite in STATE.")
+        str | None, Option(help="A database URL. Default: SQLite in STATE.")
     ] = None,
     listen: Annotated[
-        str, Option("--listen", help="HOST:PORT. Port 0 picks a free port.")
+        str, Option(help="HOST:PORT. Port 0 picks a free port.")
     ] = "127.0.0.1:0",
 ) -> int:
     from cloudforest.adapters.store.database import open_engine
