@@ -21,9 +21,8 @@ async def token(
 ) -> None:
     async with connect_to_state(state) as client:
         issued = await client.create_agent_token(name)
-    terminal.print_result(
-        {"agent": name, "token": issued}, output, lambda: typer.echo(issued)
-    )
+    data = {"agent": name, "token": issued}
+    terminal.print_result(data, output, lambda: typer.echo(issued))
 
 
 @options.async_command

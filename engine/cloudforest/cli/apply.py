@@ -41,13 +41,11 @@ async def require_current_plan(
     """Raise Stale if the documents or the registration changed since the plan."""
     from cloudforest.plan.plan import make_plan
 
-    registered = await client.load_registration()
-    moved = registered.revision != saved.plan.base
-    if moved or canonical_digest(registered.registration) != saved.against:
-        raise Stale(await _describe_new_revision(client, saved, registered))
-    again = make_plan(
-        base=registered.revision, registered=registered.registration, desired=desired
-    )
+    now = await client.load_registration()
+    moved = now.revision != saved.plan.base
+    if moved or canonical_digest(now.registration) != saved.against:
+        raise Stale(await _describe_new_revision(client, saved, now))
+    again = make_plan(base=now.revision, registered=now.registration, desired=desired)
     if canonical_digest(desired) != saved.tree:
         changes = _diff_changes(saved.plan.changes, again.changes)
         raise Stale(
@@ -106,8 +104,8 @@ async def apply(
     yes: Annotated[bool, Option("--yes", help="Apply without asking.")] = False,
     output: options.Format = TEXT,
 ) -> int:
-    from cloudforest.cli import plan
     from cloudforest.cli.commit import read_commit
+    from cloudforest.cli.plan import add_state_to_plan, evaluate_plan
     from cloudforest.cli.plan_text import show_plan
     from cloudforest.plan.saved import load_plan
 
@@ -118,23 +116,21 @@ async def apply(
     commit = read_commit(tree)
     async with connect_to_tree(compiled, state) as client:
         if saved is None:
-            saved = await plan.evaluate_plan(client, desired, commit, progress=text)
+            saved = await evaluate_plan(client, desired, commit, progress=text)
         else:
             await require_current_plan(client, saved, desired)
             if saved.plan.blocked:
                 # Its stages may be allowed by now.
-                again = await plan.evaluate_plan(
-                    client, desired, saved.commit, progress=text
-                )
-                if not any(each.failed for each in again.plan.impacts):
-                    saved = again
+                new = await evaluate_plan(client, desired, saved.commit, progress=text)
+                if not any(each.failed for each in new.plan.impacts):
+                    saved = new
         if text:
             show_plan(saved.plan, shown_state)
         if saved.plan.changes and not yes and plan_file is None:
             _confirm(saved.plan)
         revision = await register_plan(client, saved, desired, output)
     if not text:
-        shown = plan.add_state_to_plan(saved.plan, shown_state)
+        shown = add_state_to_plan(saved.plan, shown_state)
         terminal.print_json({**shown.to_shape(), "revision": revision})
     return ExitCode.BLOCKED if saved.plan.blocked else ExitCode.DONE
 

@@ -119,11 +119,8 @@ def make_trial_input(
         moment = parse_moment(now) if now else datetime.now(UTC)
     except InvalidEntry as error:
         raise Misconfigured(f"{file or '--now'}: {error}") from error
-    named = {
-        name: tuple(values) for name, values in options.parse_pairs(pairs or ()).items()
-    }
     context = EvaluationContext(now=moment, taken=frozenset(taken or ()))
-    return attributes | named, context
+    return attributes | options.parse_pairs(pairs or ()), context
 
 
 def _evaluate_entry(entry: Any) -> TrialResult:
@@ -225,8 +222,8 @@ def explain(
     step = explain_expression(expression, attributes, context)
 
     def show() -> None:
-        for line in _format_step_tree(step):
-            terminal.out_console.print(line, soft_wrap=True)
+        for line in _format_steps(step):
+            terminal.print_line(line)
 
     terminal.print_result(_shape_step(step), output, show)
     return ExitCode.FAILED if step.result.kind == "error" else ExitCode.DONE
@@ -240,16 +237,14 @@ def _shape_step(step: TrialStep) -> dict[str, Any]:
     }
 
 
-def _format_step_tree(
-    step: TrialStep, first: str = "", rest: str = ""
-) -> Iterator[Text]:
+def _format_steps(step: TrialStep, first: str = "", rest: str = "") -> Iterator[Text]:
     """Yield one line per step, without a limit to its length."""
     result = " · ".join(_list_values(step.result)), _RESULT_STYLES[step.result.kind]
     yield Text.assemble((first, "dim"), step.text, ("  →  ", "dim"), result)
     for each in step.steps[:-1]:
-        yield from _format_step_tree(each, f"{rest}├── ", f"{rest}│   ")
+        yield from _format_steps(each, f"{rest}├── ", f"{rest}│   ")
     for each in step.steps[-1:]:
-        yield from _format_step_tree(each, f"{rest}└── ", f"{rest}    ")
+        yield from _format_steps(each, f"{rest}└── ", f"{rest}    ")
 
 
 def functions(

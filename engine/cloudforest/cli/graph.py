@@ -51,9 +51,8 @@ def import_schema(
     data = _read_schema_file(file)
     schema = to_schema(parse_schema(data, str(file)))
     require_rules(schema, str(file))
-    job = _parse_job_name(
-        name or file.name.removesuffix(SCHEMA_SUFFIX).removesuffix(".json")
-    )
+    stem = file.name.removesuffix(SCHEMA_SUFFIX).removesuffix(".json")
+    job = _parse_job_name(name or stem)
     origin = ImportOrigin(f"{job}{SCHEMA_SUFFIX}", domain, target)
     rules = import_rules(schema, job)
     _require_importable(rules, file)
@@ -115,10 +114,8 @@ def export_schema(
     _, registration = require_compiled_tree(tree)
     registered = registration.find_job(job)
     if registered is None:
-        jobs = (each.name for each in registration.jobs)
-        raise Refused(
-            f'The tree "{tree}" has no job "{job}". {suggest_names(job, jobs)}'
-        )
+        hint = suggest_names(job, (each.name for each in registration.jobs))
+        raise Refused(f'The tree "{tree}" has no job "{job}". {hint}')
     file = base or _find_base_schema(tree, job)
     if file is None:
         schema = make_skeleton(registered, registration.programs[job])

@@ -28,9 +28,8 @@ def list_scenarios() -> list[str]:
 def _parse_scenario(name: str) -> str:
     known = list_scenarios()
     if name not in known:
-        raise BadParameter(
-            f'Unknown scenario "{name}". Choose one of: {", ".join(known)}.'
-        )
+        listed = ", ".join(known)
+        raise BadParameter(f'Unknown scenario "{name}". Choose one of: {listed}.')
     return name
 
 
@@ -63,9 +62,8 @@ def init(
             "Name another folder."
         ) from error
     terminal.print_done(f'Wrote "{folder}" for the scenario "{scenario}".')
-    terminal.print_suggestion(
-        f"cloudforest validate {folder}", "after each change, offline"
-    )
+    validate = f"cloudforest validate {folder}"
+    terminal.print_suggestion(validate, "after each change, offline")
     terminal.print_suggestion(f"cat {folder / 'README.md'}", "what to write where")
 
 

@@ -209,9 +209,8 @@ async def allow(
 def _print_allowed(allowed: dict[str, Any], state: Path | None) -> None:
     digest, until = allowed["digest"][:12], terminal.format_time(allowed["until"])
     if allowed["job"] is None:
-        terminal.print_done(
-            f"Stage {digest} does not exist yet. It is allowed until {until}."
-        )
+        message = f"Stage {digest} does not exist yet. It is allowed until {until}."
+        terminal.print_done(message)
         return
     effects = format_count(allowed["effects"], "effect")
     terminal.print_done(

@@ -49,11 +49,7 @@ def _format_changes(entry: LogRecord) -> Iterator[str]:
             for key in ("before", "after")
         )
         is_new = each["before"] is None
-        yield (
-            f"{each['path']} = {after}"
-            if is_new
-            else (f"{each['path']}: {before} → {after}")
-        )
+        yield each["path"] + (f" = {after}" if is_new else f": {before} → {after}")
     if members := entry["members"]:
         yield f"members: {members['added']} added, {members['removed']} removed"
 
@@ -72,9 +68,7 @@ def _format_audit_text(record: LogRecord) -> str:
 
 def _to_one_line(text: str) -> str:
     """Return it as one line, without line breaks or terminal escapes."""
-    shown = (
-        each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text
-    )
+    shown = (c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
     return "".join(shown) + "\n"
 
 

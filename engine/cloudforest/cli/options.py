@@ -63,14 +63,14 @@ def async_command(
     return run
 
 
-def parse_pairs(pairs: Sequence[str]) -> dict[str, list[str]]:
+def parse_pairs(pairs: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Read `NAME=VALUE`; names in lower case, a repeated name has several values."""
-    values: dict[str, list[str]] = {}
+    values: dict[str, tuple[str, ...]] = {}
     for pair in pairs:
         name, sign, value = pair.partition("=")
         if not (name and sign):
             raise BadParameter(f'"{pair}" is not NAME=VALUE.')
-        values.setdefault(name.lower(), []).append(value)
+        values[name.lower()] = (*values.get(name.lower(), ()), value)
     return values
 
 

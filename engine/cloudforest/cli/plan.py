@@ -40,13 +40,11 @@ def add_state_to_plan(plan: Plan, state: Path | None) -> Plan:
     from msgspec.structs import replace
 
     def add_state(impact: JobImpact) -> JobImpact:
-        guards = (
-            replace(each, allow=add_state_option(each.allow, state))
-            if each.allow
-            else each
+        guards = tuple(
+            replace(each, allow=each.allow and add_state_option(each.allow, state))
             for each in impact.guards
         )
-        return replace(impact, guards=tuple(guards))
+        return replace(impact, guards=guards)
 
     return replace(plan, impacts=tuple(map(add_state, plan.impacts)))
 

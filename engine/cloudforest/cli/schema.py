@@ -22,7 +22,6 @@ def schema(
 
     known = {each.lower() for each in (*DOCUMENT_KINDS, "plan")}
     if kind and kind.lower() not in known:
-        raise BadParameter(
-            f'Unknown kind "{kind}". {suggest_names(kind, DOCUMENT_KINDS)}'
-        )
+        hint = suggest_names(kind, DOCUMENT_KINDS)
+        raise BadParameter(f'Unknown kind "{kind}". {hint}')
     terminal.print_json(load_schema(kind) if kind else bundle_schemas())

@@ -67,9 +67,7 @@ def print_annotations(diagnostics: Iterable[Diagnostic], tree: Path) -> None:
         if file.is_file():
             place = {"line": str(each.location.line), "col": str(each.location.column)}
             where = {"file": file.as_posix(), **place, **where}
-        fields = ",".join(
-            f"{key}={_escape(value, ':,')}" for key, value in where.items()
-        )
+        fields = ",".join(f"{k}={_escape(v, ':,')}" for k, v in where.items())
         sys.stdout.write(f"::{each.severity} {fields}::{_escape(each.message)}\n")
 
 
