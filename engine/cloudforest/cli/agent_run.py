@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, Option
 
 from cloudforest.base.errors import Misconfigured
 from cloudforest.base.files import MAX_BYTES
@@ -17,24 +17,16 @@ CONTROL_TIMEOUT_SECONDS = 30.0
 
 
 def run(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The agent's name.")],
+    name: Annotated[str, Argument(metavar="NAME", help="The agent's name.")],
     *,
     control: Annotated[
-        str,
-        typer.Option("--control", metavar="URL", help="The URL of the control plane."),
+        str, Option("--control", metavar="URL", help="The URL of the control plane.")
     ],
     state: Annotated[
-        Path,
-        typer.Option(
-            "--state",
-            metavar="DIR",
-            envvar="CLOUDFOREST_STATE",
-            help="State folder.",
-        ),
+        Path, Option(metavar="DIR", envvar="CLOUDFOREST_STATE", help="State folder.")
     ] = Path(".cloudforest"),
     token_stdin: Annotated[
-        bool,
-        typer.Option("--token-stdin", help="Enrol with a token from stdin."),
+        bool, Option("--token-stdin", help="Enrol with a token from stdin.")
     ] = False,
 ) -> None:
     import asyncio

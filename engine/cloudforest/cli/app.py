@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 import typer.main
+from typer import Option
 
 from cloudforest import __version__
 from cloudforest.cli import boundary
@@ -93,10 +94,10 @@ def _print_version(requested: bool) -> None:  # noqa: FBT001 - Typer calls it by
 
 def _configure(
     *,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Log details.")] = False,
+    verbose: Annotated[bool, Option("--verbose", help="Log details.")] = False,
     version: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--version",
             callback=_print_version,
             is_eager=True,

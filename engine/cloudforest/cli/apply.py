@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Option
 
 from cloudforest.base.errors import Refused, Stale
 from cloudforest.base.values import canonical_digest, format_count
@@ -18,10 +19,7 @@ from cloudforest.cli.options import TEXT
 from cloudforest.cli.validate import require_compiled_tree
 
 if TYPE_CHECKING:
-    from cloudforest.adapters.control import (
-        ControlPlaneClient,
-        CurrentRegistration,
-    )
+    from cloudforest.adapters.control import ControlPlaneClient, CurrentRegistration
     from cloudforest.model.registration import Registration
     from cloudforest.plan.difference import Change
     from cloudforest.plan.plan import Plan
@@ -43,15 +41,11 @@ async def require_current_plan(
     """Raise Stale if the documents or the registration changed since the plan."""
     from cloudforest.plan.plan import make_plan
 
-    registered = await client.load_registration()
-    moved = registered.revision != saved.plan.base
-    if moved or canonical_digest(registered.registration) != saved.against:
-        raise Stale(await _describe_new_revision(client, saved, registered))
-    again = make_plan(
-        base=registered.revision,
-        registered=registered.registration,
-        desired=desired,
-    )
+    now = await client.load_registration()
+    moved = now.revision != saved.plan.base
+    if moved or canonical_digest(now.registration) != saved.against:
+        raise Stale(await _describe_new_revision(client, saved, now))
+    again = make_plan(base=now.revision, registered=now.registration, desired=desired)
     if canonical_digest(desired) != saved.tree:
         changes = _diff_changes(saved.plan.changes, again.changes)
         raise Stale(
@@ -105,13 +99,13 @@ async def apply(
     *,
     state: options.State = None,
     plan_file: Annotated[
-        Path | None, typer.Option("--plan", help="A plan that `plan --out` saved.")
+        Path | None, Option("--plan", help="A plan that `plan --out` saved.")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Apply without asking.")] = False,
+    yes: Annotated[bool, Option("--yes", help="Apply without asking.")] = False,
     output: options.Format = TEXT,
 ) -> int:
-    from cloudforest.cli import plan
     from cloudforest.cli.commit import read_commit
+    from cloudforest.cli.plan import add_state_to_plan, evaluate_plan
     from cloudforest.cli.plan_text import show_plan
     from cloudforest.plan.saved import load_plan
 
@@ -122,23 +116,21 @@ async def apply(
     commit = read_commit(tree)
     async with connect_to_tree(compiled, state) as client:
         if saved is None:
-            saved = await plan.evaluate_plan(client, desired, commit, progress=text)
+            saved = await evaluate_plan(client, desired, commit, progress=text)
         else:
             await require_current_plan(client, saved, desired)
             if saved.plan.blocked:
                 # Its stages may be allowed by now.
-                again = await plan.evaluate_plan(
-                    client, desired, saved.commit, progress=text
-                )
-                if not any(each.failed for each in again.plan.impacts):
-                    saved = again
+                new = await evaluate_plan(client, desired, saved.commit, progress=text)
+                if not any(each.failed for each in new.plan.impacts):
+                    saved = new
         if text:
             show_plan(saved.plan, shown_state)
         if saved.plan.changes and not yes and plan_file is None:
             _confirm(saved.plan)
         revision = await register_plan(client, saved, desired, output)
     if not text:
-        shown = plan.add_state_to_plan(saved.plan, shown_state)
+        shown = add_state_to_plan(saved.plan, shown_state)
         terminal.print_json({**shown.to_shape(), "revision": revision})
     return ExitCode.BLOCKED if saved.plan.blocked else ExitCode.DONE
 

@@ -77,8 +77,7 @@ def _unwrap_group(error: Exception) -> Exception:
 def _describe_error(error: Exception) -> tuple[str, int]:
     match error:
         case TyperException():
-            message = error.format_message().replace("Value error, ", "")
-            return message, ExitCode.USAGE
+            return error.format_message().replace("Value error, ", ""), ExitCode.USAGE
         case CloudforestError():
             return f"error: {error}", error.exit_code
         case OSError(strerror=str(reason)):
@@ -99,11 +98,8 @@ def _help_hint(error: Exception) -> str:
     ctx = getattr(error, "ctx", None)
     if ctx is None:
         return ""
-    shown = (
-        "lists the commands"
-        if hasattr(ctx.command, "commands")
-        else "shows the options"
-    )
+    is_group = hasattr(ctx.command, "commands")
+    shown = "lists the commands" if is_group else "shows the options"
     return f"\n`{ctx.command_path} --help` {shown}."
 
 

@@ -32,9 +32,8 @@ async def list_startable_jobs(client: ControlPlaneClient) -> list[str]:
     jobs = (await client.status())["jobs"]
     for each in jobs:
         if each["state"] in _STOPPED_STATES:
-            terminal.print_to_stderr(
-                f'Job "{each["name"]}" is {each["state"]} and is skipped.'
-            )
+            message = f'Job "{each["name"]}" is {each["state"]} and is skipped.'
+            terminal.print_to_stderr(message)
     return [each["name"] for each in jobs if each["state"] not in _STOPPED_STATES]
 
 
@@ -98,6 +97,5 @@ def cycles_exit_code(cycles: Sequence[dict[str, Any]]) -> int:
 
 def is_idle(cycle: dict[str, Any]) -> bool:
     """Return whether a cycle succeeded and had nothing to write."""
-    return cycle["state"] == "succeeded" and not any(
-        cycle["counts"][key] for key in _WRITE_COUNTS
-    )
+    wrote = any(cycle["counts"][key] for key in _WRITE_COUNTS)
+    return cycle["state"] == "succeeded" and not wrote

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from typer import Option
 
 from cloudforest.base.errors import CloudforestError
 from cloudforest.base.values import describe_value, format_count
@@ -24,8 +24,7 @@ async def drift(
     job: options.Job,
     *,
     repair: Annotated[
-        bool,
-        typer.Option("--repair", help="Repair the drift now, in a cycle."),
+        bool, Option("--repair", help="Repair the drift now, in a cycle.")
     ] = False,
     state: options.State = None,
     output: options.Format = TEXT,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from typer import BadParameter, Option
 
 from cloudforest.base.errors import Refused
 from cloudforest.base.files import write_new_file
@@ -28,19 +28,15 @@ async def add(
     *,
     replace: Annotated[
         list[str] | None,
-        typer.Option(
-            "--replace",
+        Option(
             metavar="NAME=VALUE",
             help="Replace the value of `dn` or of an attribute that the mapping or "
             "the scope reads. NAME= removes the values.",
         ),
     ] = None,
-    name: Annotated[
-        str | None, typer.Option("--name", help="The name of the example.")
-    ] = None,
+    name: Annotated[str | None, Option(help="The name of the example.")] = None,
     out: Annotated[
-        Path | None,
-        typer.Option("--out", help="The file. Default: TREE/examples/NAME.yaml."),
+        Path | None, Option(help="The file. Default: TREE/examples/NAME.yaml.")
     ] = None,
     state: options.State = None,
 ) -> None:
@@ -68,7 +64,7 @@ def parse_replacements(pairs: Sequence[str]) -> Replacements:
         for name, values in options.parse_pairs(pairs).items()
     }
     if len(replacements.get(DN_KEY, ("",))) != 1:
-        raise typer.BadParameter("An object has one dn. Pass one `--replace dn=DN`.")
+        raise BadParameter("An object has one dn. Pass one `--replace dn=DN`.")
     return replacements
 
 

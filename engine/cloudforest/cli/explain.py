@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
-import typer
 from rich.text import Text
+from typer import BadParameter, Option
 
 from cloudforest.base.errors import Misconfigured
 from cloudforest.base.values import describe_value
@@ -32,11 +32,10 @@ def print_steps(explanation: dict[str, Any]) -> None:
     for step in explanation["steps"]:
         result = step["result"]
         style = "green" if result in _GOOD_RESULTS else "bold"
-        terminal.out_console.print(
-            Text.assemble(f"\n  {step['step']:<8}", (result, style))
-        )
+        heading = Text.assemble(f"\n  {step['step']:<8}", (result, style))
+        terminal.out_console.print(heading)
         for line in _format_detail(step["step"], step["detail"]):
-            terminal.out_console.print(Text("    ").append(line), soft_wrap=True)
+            terminal.print_line(Text("    ").append(line))
 
 
 def _format_detail(step: str, detail: Any) -> Iterator[Text]:
@@ -91,9 +90,8 @@ def _format_attempts(_key: str, attempts: Iterable[dict[str, Any]]) -> Iterator[
         found = "-" if each["found"] is None else each["found"]
         reason = f"   {each['reason']}" if "reason" in each else ""
         value = describe_value(each["value"])
-        yield Text.assemble(
-            f"{each['attribute']} = {value}: {found} found", (reason, "dim")
-        )
+        attempt = f"{each['attribute']} = {value}: {found} found"
+        yield Text.assemble(attempt, (reason, "dim"))
 
 
 def _format_changes(_key: str, changes: Iterable[dict[str, Any]]) -> Iterator[Text]:
@@ -107,9 +105,8 @@ def _format_requests(_key: str, requests: Iterable[dict[str, Any]]) -> Iterator[
     for each in requests:
         resource = f" {each['resource']}" if each.get("resource") else ""
         body = msgspec.json.encode(each["body"]).decode() if "body" in each else ""
-        yield Text.assemble(
-            (f"{each['method']} {each['resourceType']}{resource} ", "cyan"), body
-        )
+        request = f"{each['method']} {each['resourceType']}{resource} "
+        yield Text.assemble((request, "cyan"), body)
 
 
 def _format_answers(_key: str, answers: Iterable[dict[str, Any]]) -> Iterator[Text]:
@@ -128,9 +125,8 @@ def _format_answers(_key: str, answers: Iterable[dict[str, Any]]) -> Iterator[Te
 
 
 def _format_mapped_attribute(rule: dict[str, Any]) -> Text:
-    inputs = ", ".join(
-        f"{key}={describe_value(value)}" for key, value in rule["inputs"].items()
-    )
+    given = rule["inputs"].items()
+    inputs = ", ".join(f"{key}={describe_value(value)}" for key, value in given)
     origin = f"   ← {rule['expression']}" + (f"   ({inputs})" if inputs else "")
     return _label(rule["target"], _format_mapping_result(rule), (origin, "dim"))
 
@@ -166,8 +162,7 @@ async def explain(
     *,
     planned: Annotated[
         Path | None,
-        typer.Option(
-            "--planned",
+        Option(
             metavar="TREE",
             help="Explain with the documents of this folder, before they are applied.",
         ),
@@ -208,7 +203,7 @@ def parse_lookup(subject: str) -> Lookup:
     from cloudforest.model.messages import Lookup
 
     if not subject.strip():
-        raise typer.BadParameter("Name an object: a GUID, a UPN or a DN.")
+        raise BadParameter("Name an object: a GUID, a UPN or a DN.")
     try:
         return Lookup(by="guid", value=str(uuid.UUID(subject)))
     except ValueError:

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
 from rich.text import Text
+from typer import Argument, BadParameter, Option
 
 from cloudforest.base.errors import Misconfigured
 from cloudforest.base.files import MAX_DATA_BYTES, read_bounded
@@ -25,7 +25,7 @@ Attributes = dict[str, tuple[str, ...]]
 
 AttributeOption = Annotated[
     list[str] | None,
-    typer.Option(
+    Option(
         "--attribute",
         "-a",
         metavar="NAME=VALUE",
@@ -34,21 +34,16 @@ AttributeOption = Annotated[
 ]
 ObjectOption = Annotated[
     Path | None,
-    typer.Option(
+    Option(
         "--object", metavar="FILE", help="A JSON file with the object's attributes."
     ),
 ]
 NowOption = Annotated[
-    str | None,
-    typer.Option("--now", help="The time that Now() returns. Default: now."),
+    str | None, Option(help="The time that Now() returns. Default: now.")
 ]
 TakenOption = Annotated[
     list[str] | None,
-    typer.Option(
-        "--taken",
-        metavar="VALUE",
-        help="A value that SelectUniqueValue must avoid.",
-    ),
+    Option(metavar="VALUE", help="A value that SelectUniqueValue must avoid."),
 ]
 
 
@@ -124,11 +119,8 @@ def make_trial_input(
         moment = parse_moment(now) if now else datetime.now(UTC)
     except InvalidEntry as error:
         raise Misconfigured(f"{file or '--now'}: {error}") from error
-    named = {
-        name: tuple(values) for name, values in options.parse_pairs(pairs or ()).items()
-    }
     context = EvaluationContext(now=moment, taken=frozenset(taken or ()))
-    return attributes | named, context
+    return attributes | options.parse_pairs(pairs or ()), context
 
 
 def _evaluate_entry(entry: Any) -> TrialResult:
@@ -167,11 +159,11 @@ def evaluate_batch(file: Path) -> list[dict[str, Any]]:
 
 def evaluate(  # noqa: PLR0913, PLR0917 - each is an option
     expression: Annotated[
-        str | None, typer.Argument(metavar="[EXPRESSION]", help="What to evaluate.")
+        str | None, Argument(metavar="[EXPRESSION]", help="What to evaluate.")
     ] = None,
     batch: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             "--batch",
             metavar="FILE",
             help='A JSON list of {"expression", "attributes", "now"?, "taken"?}.',
@@ -187,11 +179,11 @@ def evaluate(  # noqa: PLR0913, PLR0917 - each is an option
 
     if batch is not None:
         if expression or attribute or object_ or now or taken:
-            raise typer.BadParameter("--batch excludes all other options.")
+            raise BadParameter("--batch excludes all other options.")
         terminal.print_json(evaluate_batch(batch))
         return ExitCode.DONE
     if expression is None:
-        raise typer.BadParameter("Pass an EXPRESSION, or --batch FILE.")
+        raise BadParameter("Pass an EXPRESSION, or --batch FILE.")
     attributes, context = make_trial_input(attribute, object_, now, taken)
     result = try_expression(expression, attributes, context)
     shape = {result.kind: result.content}
@@ -217,7 +209,7 @@ _RESULT_STYLES = {"value": "green", "outcome": "dim", "error": "red"}
 
 
 def explain(
-    expression: Annotated[str, typer.Argument(help="The expression to explain.")],
+    expression: Annotated[str, Argument(help="The expression to explain.")],
     attribute: AttributeOption = None,
     object_: ObjectOption = None,
     now: NowOption = None,
@@ -230,8 +222,8 @@ def explain(
     step = explain_expression(expression, attributes, context)
 
     def show() -> None:
-        for line in _format_step_tree(step):
-            terminal.out_console.print(line, soft_wrap=True)
+        for line in _format_steps(step):
+            terminal.print_line(line)
 
     terminal.print_result(_shape_step(step), output, show)
     return ExitCode.FAILED if step.result.kind == "error" else ExitCode.DONE
@@ -245,21 +237,19 @@ def _shape_step(step: TrialStep) -> dict[str, Any]:
     }
 
 
-def _format_step_tree(
-    step: TrialStep, first: str = "", rest: str = ""
-) -> Iterator[Text]:
+def _format_steps(step: TrialStep, first: str = "", rest: str = "") -> Iterator[Text]:
     """Yield one line per step, without a limit to its length."""
     result = " · ".join(_list_values(step.result)), _RESULT_STYLES[step.result.kind]
     yield Text.assemble((first, "dim"), step.text, ("  →  ", "dim"), result)
     for each in step.steps[:-1]:
-        yield from _format_step_tree(each, f"{rest}├── ", f"{rest}│   ")
+        yield from _format_steps(each, f"{rest}├── ", f"{rest}│   ")
     for each in step.steps[-1:]:
-        yield from _format_step_tree(each, f"{rest}└── ", f"{rest}    ")
+        yield from _format_steps(each, f"{rest}└── ", f"{rest}    ")
 
 
 def functions(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Show only this function.")
+        str | None, Argument(metavar="[NAME]", help="Show only this function.")
     ] = None,
     output: options.Format = TEXT,
 ) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
-import typer
+from typer import Argument, BadParameter, Option
 
 from cloudforest.base.errors import Misconfigured, Refused
 from cloudforest.base.files import MAX_DATA_BYTES, read_bounded, write_new_file
@@ -25,25 +25,22 @@ _JOB_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,50}")
 
 
 def import_schema(
-    file: Annotated[Path, typer.Argument(help="A synchronizationSchema, as JSON.")],
+    file: Annotated[Path, Argument(help="A synchronizationSchema, as JSON.")],
     *,
     name: Annotated[
         str | None,
-        typer.Option("--name", help="The name of the job. Default: the name of FILE."),
+        Option("--name", help="The name of the job. Default: the name of FILE."),
     ] = None,
     domain: Annotated[
-        str | None,
-        typer.Option("--domain", help="The domain to read. Default: as in the DNs."),
+        str | None, Option(help="The domain to read. Default: as in the DNs.")
     ] = None,
     target: Annotated[
-        str | None,
-        typer.Option("--target", help="The name of the Target to write to."),
+        str | None, Option(help="The name of the Target to write to.")
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out",
-            help=f"A folder for NAME.yaml and NAME{SCHEMA_SUFFIX}. Default: stdout.",
+        Option(
+            help=f"A folder for NAME.yaml and NAME{SCHEMA_SUFFIX}. Default: stdout."
         ),
     ] = None,
 ) -> None:
@@ -54,9 +51,8 @@ def import_schema(
     data = _read_schema_file(file)
     schema = to_schema(parse_schema(data, str(file)))
     require_rules(schema, str(file))
-    job = _parse_job_name(
-        name or file.name.removesuffix(SCHEMA_SUFFIX).removesuffix(".json")
-    )
+    stem = file.name.removesuffix(SCHEMA_SUFFIX).removesuffix(".json")
+    job = _parse_job_name(name or stem)
     origin = ImportOrigin(f"{job}{SCHEMA_SUFFIX}", domain, target)
     rules = import_rules(schema, job)
     _require_importable(rules, file)
@@ -92,25 +88,23 @@ def _read_schema_file(file: Path) -> bytes:
 def _parse_job_name(text: str) -> str:
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")
     if not _JOB_NAME.fullmatch(name):
-        raise typer.BadParameter(f'"{text}" is not a valid job name. Pass --name NAME.')
+        raise BadParameter(f'"{text}" is not a valid job name. Pass --name NAME.')
     return name
 
 
 def export_schema(
-    job: Annotated[str, typer.Argument(metavar="JOB", help="A job of the tree.")],
+    job: Annotated[str, Argument(metavar="JOB", help="A job of the tree.")],
     *,
     state: options.State = None,
     base: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             "--base",
             help=f"The schema to update. Default: JOB{SCHEMA_SUFFIX} in the tree, or a "
             "new one.",
         ),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="A new file. Default: stdout.")
-    ] = None,
+    out: Annotated[Path | None, Option(help="A new file. Default: stdout.")] = None,
 ) -> None:
     from cloudforest.base.wording import suggest_names
     from cloudforest.graph.export_rules import export_jobs, make_skeleton
@@ -120,10 +114,8 @@ def export_schema(
     _, registration = require_compiled_tree(tree)
     registered = registration.find_job(job)
     if registered is None:
-        jobs = (each.name for each in registration.jobs)
-        raise Refused(
-            f'The tree "{tree}" has no job "{job}". {suggest_names(job, jobs)}'
-        )
+        hint = suggest_names(job, (each.name for each in registration.jobs))
+        raise Refused(f'The tree "{tree}" has no job "{job}". {hint}')
     file = base or _find_base_schema(tree, job)
     if file is None:
         schema = make_skeleton(registered, registration.programs[job])

@@ -48,10 +48,8 @@ def value_name(option: Any) -> str:
 
 
 def choices(parameter: Any) -> list[str]:
-    return [
-        str(getattr(each, "value", each))
-        for each in parameter.type_descriptor.choices or ()
-    ]
+    found = parameter.type_descriptor.choices or ()
+    return [str(getattr(each, "value", each)) for each in found]
 
 
 def _no_context() -> Any:

@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from typer import Argument, BadParameter, Option
 
 from cloudforest.base.errors import Misconfigured, Refused
 from cloudforest.base.files import find_shipped
@@ -28,20 +28,19 @@ def list_scenarios() -> list[str]:
 def _parse_scenario(name: str) -> str:
     known = list_scenarios()
     if name not in known:
-        raise typer.BadParameter(
-            f'Unknown scenario "{name}". Choose one of: {", ".join(known)}.'
-        )
+        listed = ", ".join(known)
+        raise BadParameter(f'Unknown scenario "{name}". Choose one of: {listed}.')
     return name
 
 
 def init(
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="A new folder, or an empty one.")
+        Path, Argument(metavar="DIR", help="A new folder, or an empty one.")
     ],
     *,
     scenario: Annotated[
         str,
-        typer.Option(
+        Option(
             "--scenario",
             callback=_parse_scenario,
             help="What already syncs to the tenant: new-hybrid-customer, "
@@ -63,9 +62,8 @@ def init(
             "Name another folder."
         ) from error
     terminal.print_done(f'Wrote "{folder}" for the scenario "{scenario}".')
-    terminal.print_suggestion(
-        f"cloudforest validate {folder}", "after each change, offline"
-    )
+    validate = f"cloudforest validate {folder}"
+    terminal.print_suggestion(validate, "after each change, offline")
     terminal.print_suggestion(f"cat {folder / 'README.md'}", "what to write where")
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
+from typer import Argument, Option
 
 from cloudforest.base.values import format_count
 from cloudforest.cli import options, terminal
@@ -21,7 +21,7 @@ from cloudforest.model.jobs import parse_reset_scopes
 
 StageArgument = Annotated[
     str,
-    typer.Argument(
+    Argument(
         metavar="STAGE",
         help="The digest of the stage, or at least six of its characters.",
     ),
@@ -95,8 +95,7 @@ async def restart(
     *,
     reset: Annotated[
         str,
-        typer.Option(
-            "--reset",
+        Option(
             metavar="SCOPES",
             help="Escrows, QuarantineState, Watermark, ConnectorDataStore or Full, "
             "separated by commas. Default: the first three.",
@@ -120,10 +119,8 @@ async def escrow(
     *,
     retry: Annotated[
         str | None,
-        typer.Option(
-            "--retry",
-            metavar="OBJECT",
-            help="Retry this objectGUID, or `all`, in the next cycle.",
+        Option(
+            metavar="OBJECT", help="Retry this objectGUID, or `all`, in the next cycle."
         ),
     ] = None,
     state: options.State = None,
@@ -151,13 +148,10 @@ async def escrow(
 @options.async_command
 async def staged(
     job: Annotated[
-        str | None,
-        typer.Argument(metavar="[JOB]", help="The job's name. Default: all jobs."),
+        str | None, Argument(metavar="[JOB]", help="The job's name. Default: all jobs.")
     ] = None,
     *,
-    objects: Annotated[
-        bool, typer.Option("--objects", help="Name the objects too.")
-    ] = False,
+    objects: Annotated[bool, Option("--objects", help="Name the objects too.")] = False,
     state: options.State = None,
     output: options.Format = TEXT,
 ) -> None:
@@ -197,16 +191,13 @@ async def allow(
     *,
     until: Annotated[
         datetime,
-        typer.Option(
-            "--until",
+        Option(
             metavar="TIME",
             parser=options.parse_future_time,
             help="A duration (2h), or a time in ISO 8601.",
         ),
     ],
-    by: Annotated[
-        str, typer.Option("--by", help="Who approves. The audit keeps the name.")
-    ],
+    by: Annotated[str, Option(help="Who approves. The audit keeps the name.")],
     state: options.State = None,
     output: options.Format = TEXT,
 ) -> None:
@@ -218,9 +209,8 @@ async def allow(
 def _print_allowed(allowed: dict[str, Any], state: Path | None) -> None:
     digest, until = allowed["digest"][:12], terminal.format_time(allowed["until"])
     if allowed["job"] is None:
-        terminal.print_done(
-            f"Stage {digest} does not exist yet. It is allowed until {until}."
-        )
+        message = f"Stage {digest} does not exist yet. It is allowed until {until}."
+        terminal.print_done(message)
         return
     effects = format_count(allowed["effects"], "effect")
     terminal.print_done(

@@ -67,10 +67,8 @@ def make_child_environment(
     bindings: Iterable[HostBinding], environment: Mapping[str, str]
 ) -> dict[str, str]:
     """Return the variables that a child may see: those of its bindings, and a few."""
-    named = {
-        each.active_directory.password.env for each in bindings if each.active_directory
-    }
-    seen = named.union(_INHERITED)
+    directories = (each.active_directory for each in bindings)
+    seen = {each.password.env for each in directories if each}.union(_INHERITED)
     return {name: value for name, value in environment.items() if name in seen}
 
 
@@ -88,10 +86,8 @@ class LocalAgents:
 
     @asynccontextmanager
     async def supervise(self) -> AsyncIterator[Self]:
-        logs = self.state.path / "agents"
-        self._tasks.append(
-            asyncio.create_task(keep_rotating_logs(logs), name="agents' logs")
-        )
+        rotation = keep_rotating_logs(self.state.path / "agents")
+        self._tasks.append(asyncio.create_task(rotation, name="agents' logs"))
         try:
             yield self
         finally:
@@ -157,12 +153,8 @@ class LocalAgents:
         try:
             while True:
                 status = await child.wait()
-                log.warning(
-                    "agent ended",
-                    agent=name,
-                    status=status,
-                    log=str(self._log_file(name)),
-                )
+                file = str(self._log_file(name))
+                log.warning("agent ended", agent=name, status=status, log=file)
                 await asyncio.sleep(_RESTART_SECONDS)
                 child = await self._spawn(name, bindings, None)
         finally:
@@ -177,9 +169,8 @@ class LocalAgents:
         command = [sys.executable, "-P", "-m", "cloudforest", "agent", "run", name]
         command += ["--state", str(self.state.path), "--control", self.url]
         command += ["--token-stdin"] if token else []
-        file = os.open(
-            self._log_file(name), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600
-        )
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        file = os.open(self._log_file(name), flags, 0o600)
         try:
             child = await asyncio.create_subprocess_exec(
                 *leash_command(command),

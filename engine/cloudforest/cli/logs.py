@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
-import typer
+from typer import BadParameter, Option
 
 from cloudforest.base.errors import Refused, Unavailable
 from cloudforest.base.values import describe_value
@@ -49,11 +49,7 @@ def _format_changes(entry: LogRecord) -> Iterator[str]:
             for key in ("before", "after")
         )
         is_new = each["before"] is None
-        yield (
-            f"{each['path']} = {after}"
-            if is_new
-            else (f"{each['path']}: {before} → {after}")
-        )
+        yield each["path"] + (f" = {after}" if is_new else f": {before} → {after}")
     if members := entry["members"]:
         yield f"members: {members['added']} added, {members['removed']} removed"
 
@@ -72,9 +68,7 @@ def _format_audit_text(record: LogRecord) -> str:
 
 def _to_one_line(text: str) -> str:
     """Return it as one line, without line breaks or terminal escapes."""
-    shown = (
-        each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text
-    )
+    shown = (c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
     return "".join(shown) + "\n"
 
 
@@ -117,7 +111,7 @@ LOG_FORMATTERS: Mapping[str, Callable[[LogRecord], str]] = {
 
 
 def _time_option(name: str, start: str) -> Any:
-    return typer.Option(
+    return Option(
         name,
         metavar="TIME",
         parser=options.parse_past_time,
@@ -129,34 +123,26 @@ def _time_option(name: str, start: str) -> Any:
 async def logs(  # noqa: PLR0913 - each is an option
     *,
     state: options.State = None,
-    job: Annotated[str | None, typer.Option("--job", help="Only this job.")] = None,
+    job: Annotated[str | None, Option(help="Only this job.")] = None,
     subject: Annotated[
         str | None,
-        typer.Option(
-            "--object",
-            help="Only this object: an objectGUID, or a name as logged.",
+        Option(
+            "--object", help="Only this object: an objectGUID, or a name as logged."
         ),
     ] = None,
-    action: Annotated[
-        LogAction | None, typer.Option("--action", help="Only this action.")
-    ] = None,
-    status: Annotated[
-        LogStatus | None, typer.Option("--status", help="Only this status.")
-    ] = None,
-    cycle: Annotated[
-        str | None, typer.Option("--cycle", help="Only this cycle.")
-    ] = None,
+    action: Annotated[LogAction | None, Option(help="Only this action.")] = None,
+    status: Annotated[LogStatus | None, Option(help="Only this status.")] = None,
+    cycle: Annotated[str | None, Option(help="Only this cycle.")] = None,
     since: Annotated[datetime | None, _time_option("--since", "From then on")] = None,
     until: Annotated[datetime | None, _time_option("--until", "Before then")] = None,
     audit: Annotated[
-        bool, typer.Option("--audit", help="Print the audit: what operators did.")
+        bool, Option("--audit", help="Print the audit: what operators did.")
     ] = False,
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Keep printing new entries.")
+        bool, Option("--follow", "-f", help="Keep printing new entries.")
     ] = False,
     output: Annotated[
-        LogFormat,
-        typer.Option("--format", help="Text, one JSON object per line, or CSV."),
+        LogFormat, Option("--format", help="Text, one JSON object per line, or CSV.")
     ] = LogFormat.TEXT,
 ) -> None:
     """With `--audit`, print what operators did, each apply with its plan and commit."""
@@ -173,7 +159,7 @@ async def logs(  # noqa: PLR0913 - each is an option
         await _print_logs(state, query, output, follow=follow)
         return
     if follow or query != LogQuery():
-        raise typer.BadParameter(
+        raise BadParameter(
             "--audit prints the whole audit. --follow and the filters are for the "
             "provisioning log."
         )

@@ -12,25 +12,23 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Final, ParamSpec
 
-import typer
+from typer import Argument, BadParameter, Option
 
 from cloudforest.base.errors import Misconfigured
 from cloudforest.control_plane.state_folder import StateFolder
 
-Tree = Annotated[
-    Path, typer.Argument(metavar="[TREE]", help="The folder of the documents.")
-]
-Job = Annotated[str, typer.Argument(metavar="JOB", help="The job's name.")]
+Tree = Annotated[Path, Argument(metavar="[TREE]", help="The folder of the documents.")]
+Job = Annotated[str, Argument(metavar="JOB", help="The job's name.")]
 Object = Annotated[
     str,
-    typer.Argument(
+    Argument(
         metavar="OBJECT",
         help="A DN, an objectGUID, ATTRIBUTE=VALUE, or a value to match by.",
     ),
 ]
 State = Annotated[
     Path | None,
-    typer.Option(
+    Option(
         "--state",
         metavar="DIR",
         envvar="CLOUDFOREST_STATE",
@@ -46,8 +44,7 @@ class OutputFormat(StrEnum):
 
 TEXT: Final = OutputFormat.TEXT
 Format = Annotated[
-    OutputFormat,
-    typer.Option("--format", help="Text for people, or one JSON document."),
+    OutputFormat, Option("--format", help="Text for people, or one JSON document.")
 ]
 P = ParamSpec("P")
 
@@ -66,14 +63,14 @@ def async_command(
     return run
 
 
-def parse_pairs(pairs: Sequence[str]) -> dict[str, list[str]]:
+def parse_pairs(pairs: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Read `NAME=VALUE`; names in lower case, a repeated name has several values."""
-    values: dict[str, list[str]] = {}
+    values: dict[str, tuple[str, ...]] = {}
     for pair in pairs:
         name, sign, value = pair.partition("=")
         if not (name and sign):
-            raise typer.BadParameter(f'"{pair}" is not NAME=VALUE.')
-        values.setdefault(name.lower(), []).append(value)
+            raise BadParameter(f'"{pair}" is not NAME=VALUE.')
+        values[name.lower()] = (*values.get(name.lower(), ()), value)
     return values
 
 
@@ -90,7 +87,7 @@ def report_as_usage_error() -> Iterator[None]:
     try:
         yield
     except Misconfigured as error:
-        raise typer.BadParameter(str(error)) from error
+        raise BadParameter(str(error)) from error
 
 
 def find_state_option(arguments: Sequence[str]) -> Path | None:
@@ -129,7 +126,7 @@ def parse_future_time(text: str) -> datetime:
 def _parse_time(text: str, sign: int) -> datetime:
     """Read a duration from now, or a time, local if it has no offset.
 
-    Raises typer.BadParameter for anything else.
+    Raises BadParameter for anything else.
     """
     try:
         if found := _DURATION.fullmatch(text):
@@ -137,6 +134,6 @@ def _parse_time(text: str, sign: int) -> datetime:
             return datetime.now(UTC) + timedelta(**{unit: sign * int(found["number"])})
         return datetime.fromisoformat(text).astimezone()
     except (ValueError, OverflowError) as error:
-        raise typer.BadParameter(
+        raise BadParameter(
             f'"{text}" is not a time. Write 2h, 1d or 2026-11-23T08:00.'
         ) from error

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import BadParameter, Option
 
 from cloudforest.base.errors import Interrupted
 from cloudforest.cli import options, terminal
@@ -39,13 +40,11 @@ def add_state_to_plan(plan: Plan, state: Path | None) -> Plan:
     from msgspec.structs import replace
 
     def add_state(impact: JobImpact) -> JobImpact:
-        guards = (
-            replace(each, allow=add_state_option(each.allow, state))
-            if each.allow
-            else each
+        guards = tuple(
+            replace(each, allow=each.allow and add_state_option(each.allow, state))
             for each in impact.guards
         )
-        return replace(impact, guards=tuple(guards))
+        return replace(impact, guards=guards)
 
     return replace(plan, impacts=tuple(map(add_state, plan.impacts)))
 
@@ -56,28 +55,26 @@ async def plan(  # noqa: PLR0913 - one parameter an option
     *,
     state: options.State = None,
     out: Annotated[
-        Path | None,
-        typer.Option("--out", help="A file to save the plan in, for `apply`."),
+        Path | None, Option(help="A file to save the plan in, for `apply`.")
     ] = None,
     output: Annotated[
-        PlanFormat, typer.Option("--format", help="The format of the plan.")
+        PlanFormat, Option("--format", help="The format of the plan.")
     ] = PlanFormat.TEXT,
     no_impact: Annotated[
-        bool, typer.Option("--no-impact", help="Do not preview the next cycles.")
+        bool, Option("--no-impact", help="Do not preview the next cycles.")
     ] = False,
     samples: Annotated[
-        SampleKind | None,
-        typer.Option("--samples", help="Name some of the affected objects."),
+        SampleKind | None, Option(help="Name some of the affected objects.")
     ] = None,
     detailed_exitcode: Annotated[
-        bool, typer.Option("--detailed-exitcode", help="Exit 2 if changes are pending.")
+        bool, Option("--detailed-exitcode", help="Exit 2 if changes are pending.")
     ] = False,
 ) -> int:
     from cloudforest.cli.commit import read_commit
     from cloudforest.plan.saved import require_plan_path, save_plan
 
     if samples is not None and no_impact:
-        raise typer.BadParameter(
+        raise BadParameter(
             "--samples needs the preview that --no-impact skips. Pass only one of them."
         )
     if out is not None:

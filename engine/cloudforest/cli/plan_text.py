@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from cloudforest.cli.terminal import out_console, print_heading, suggest
+from cloudforest.cli.terminal import out_console, print_heading, print_line, suggest
 from cloudforest.plan.difference import KIND_ORDER, Change, FieldChange
 from cloudforest.plan.plan import JobImpact, Plan
 from cloudforest.plan.wording import (
@@ -69,19 +69,15 @@ def _show_outcome(plan: Plan, state: Path | None) -> None:
 
 
 def _print(line: str, style: str = "") -> None:
-    """Print an unbroken line."""
-    out_console.print(Text(line, style), soft_wrap=True)
+    print_line(Text(line, style))
 
 
 def _show_impact_tables(impact: JobImpact) -> None:
     """Show each table under its title, with aligned columns and unbroken lines."""
     for table in make_impact_tables(impact):
         _print(f"    {table.title}:")
-        rows = (
-            table.rows
-            if len(table.columns) < _WIDE_TABLE_COLUMNS
-            else (table.columns, *table.rows)
-        )
+        is_wide = len(table.columns) >= _WIDE_TABLE_COLUMNS
+        rows = (table.columns, *table.rows) if is_wide else table.rows
         widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
         for row in rows:
             cells = map(str.ljust, row, widths)
@@ -99,17 +95,17 @@ def _show_field(field: FieldChange) -> None:
     lists, runs = compare_list_items(field), diff_words(field)
     if lists is not None:
         gone, new = lists
-        lines = [Text(f"- {each}", "red") for each in gone]
-        lines += [Text(f"+ {each}", "green") for each in new]
+        lines = [(f"- {each}", "red") for each in gone]
+        lines += [(f"+ {each}", "green") for each in new]
         _print(f"    {field.path}:")
         for line in lines:
-            out_console.print(Text("      ") + line, soft_wrap=True)
+            print_line(Text.assemble("      ", line))
     elif runs is not None:
         parts = [
             (_DIFF_MARKS[each.kind].format(each.text), _DIFF_STYLES[each.kind])
             for each in runs
         ]
-        out_console.print(Text.assemble(f"    {field.path}: ", *parts), soft_wrap=True)
+        print_line(Text.assemble(f"    {field.path}: ", *parts))
     else:
         before, after = (
             _ABSENT if value is None else describe_field_value(field.path, value)

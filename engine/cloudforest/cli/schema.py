@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
+from typer import Argument, BadParameter
 
 from cloudforest.cli import terminal
 
@@ -12,7 +12,7 @@ from cloudforest.cli import terminal
 def schema(
     kind: Annotated[
         str,
-        typer.Argument(
+        Argument(
             help="A kind of document, or `plan` for its JSON. Default: all kinds."
         ),
     ] = "",
@@ -22,7 +22,6 @@ def schema(
 
     known = {each.lower() for each in (*DOCUMENT_KINDS, "plan")}
     if kind and kind.lower() not in known:
-        raise typer.BadParameter(
-            f'Unknown kind "{kind}". {suggest_names(kind, DOCUMENT_KINDS)}'
-        )
+        hint = suggest_names(kind, DOCUMENT_KINDS)
+        raise BadParameter(f'Unknown kind "{kind}". {hint}')
     terminal.print_json(load_schema(kind) if kind else bundle_schemas())

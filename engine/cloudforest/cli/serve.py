@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Option
 
 from cloudforest.cli import options, terminal
 from cloudforest.cli.boundary import ExitCode
@@ -19,11 +19,10 @@ async def serve(
     *,
     state: options.State = None,
     store: Annotated[
-        str | None,
-        typer.Option("--store", help="A database URL. Default: SQLite in STATE."),
+        str | None, Option(help="A database URL. Default: SQLite in STATE.")
     ] = None,
     listen: Annotated[
-        str, typer.Option("--listen", help="HOST:PORT. Port 0 picks a free port.")
+        str, Option(help="HOST:PORT. Port 0 picks a free port.")
     ] = "127.0.0.1:0",
 ) -> int:
     from cloudforest.adapters.store.database import open_engine

@@ -57,17 +57,20 @@ def print_result(
 
 
 def print_done(message: str) -> None:
-    out_console.print(Text.assemble(("✓ ", "green"), message), soft_wrap=True)
+    print_line(Text.assemble(("✓ ", "green"), message))
 
 
 def print_to_stderr(message: str) -> None:
     err_console.print(message, markup=False, soft_wrap=True)
 
 
+def print_line(line: Text) -> None:
+    """Print an unbroken line."""
+    out_console.print(line, soft_wrap=True)
+
+
 def print_suggestion(command: str, purpose: str) -> None:
-    out_console.print(
-        Text.assemble("  ", command, (f"   # {purpose}", "dim")), soft_wrap=True
-    )
+    print_line(Text.assemble("  ", command, (f"   # {purpose}", "dim")))
 
 
 def suggest(command_line: str, purpose: str, state: Path | None) -> None:
@@ -117,9 +120,8 @@ def print_records(title: str, records: Sequence[Mapping[str, Any]]) -> None:
         for key, value in row.items():
             if key not in _HIDDEN_KEYS and value not in (None, {}, []):
                 words = f"    {_LABELS.get(key, key)}: {_format_cell(value)}"
-                out_console.print(
-                    words.replace(": \n", ":\n"), markup=False, soft_wrap=True
-                )
+                words = words.replace(": \n", ":\n")
+                out_console.print(words, markup=False, soft_wrap=True)
 
 
 def format_time(text: str) -> str:
@@ -137,12 +139,9 @@ def _format_cell(value: Any) -> str:
         return format_time(value)
     else:
         return msgspec.json.encode(value).decode()
-    line = ", ".join(parts)
-    return (
-        line
-        if len(line) < _LINE_LENGTH
-        else "".join(f"\n      {each}" for each in parts)
-    )
+    if len(line := ", ".join(parts)) < _LINE_LENGTH:
+        return line
+    return "".join(f"\n      {each}" for each in parts)
 
 
 _PHASE_WORDS = {
@@ -193,22 +192,16 @@ class ProgressBars:
 @contextmanager
 def show_progress(initial_text: str, *, enabled: bool) -> Iterator[ProgressBars]:
     """Show progress bars if `enabled` and stderr is a terminal."""
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        SpinnerColumn,
-        TextColumn,
-        TimeElapsedColumn,
-    )
+    from rich import progress
 
     columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(_BAR_WIDTH),
-        TextColumn("{task.fields[counted]}"),
-        TimeElapsedColumn(),
+        progress.SpinnerColumn(),
+        progress.TextColumn("{task.description}", markup=False),
+        progress.BarColumn(_BAR_WIDTH),
+        progress.TextColumn("{task.fields[counted]}"),
+        progress.TimeElapsedColumn(),
     )
-    disabled = not (enabled and err_console.is_terminal)
-    console = err_console
-    with Progress(*columns, console=console, transient=True, disable=disabled) as all_:
-        yield ProgressBars(all_, all_.add_task(initial_text, total=None, counted=""))
+    off = not (enabled and err_console.is_terminal)
+    bars = progress.Progress(*columns, console=err_console, transient=True, disable=off)
+    with bars:
+        yield ProgressBars(bars, bars.add_task(initial_text, total=None, counted=""))

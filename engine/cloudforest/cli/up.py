@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Option
 
 from cloudforest.base.errors import Misconfigured
 from cloudforest.base.values import format_count
@@ -35,7 +35,7 @@ async def up(
     *,
     state: options.State = None,
     once: Annotated[
-        bool, typer.Option("--once", help="Run one cycle of each job, then exit.")
+        bool, Option("--once", help="Run one cycle of each job, then exit.")
     ] = False,
     output: options.Format = TEXT,
 ) -> int:

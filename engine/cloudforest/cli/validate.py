@@ -8,9 +8,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
 from rich.console import Console
 from rich.text import Text
+from typer import Option
 
 from cloudforest.base.diagnostics import Diagnostic, Severity, has_errors
 from cloudforest.base.errors import Misconfigured
@@ -67,9 +67,7 @@ def print_annotations(diagnostics: Iterable[Diagnostic], tree: Path) -> None:
         if file.is_file():
             place = {"line": str(each.location.line), "col": str(each.location.column)}
             where = {"file": file.as_posix(), **place, **where}
-        fields = ",".join(
-            f"{key}={_escape(value, ':,')}" for key, value in where.items()
-        )
+        fields = ",".join(f"{k}={_escape(v, ':,')}" for k, v in where.items())
         sys.stdout.write(f"::{each.severity} {fields}::{_escape(each.message)}\n")
 
 
@@ -100,9 +98,7 @@ def validate(
     tree: options.Tree = Path(),
     output: Annotated[
         ValidateFormat,
-        typer.Option(
-            "--format", help="Text, one JSON document, or annotations for GitHub."
-        ),
+        Option("--format", help="Text, one JSON document, or annotations for GitHub."),
     ] = ValidateFormat.TEXT,
 ) -> int:
     from cloudforest.compiler.compile import compile_tree

@@ -62,10 +62,9 @@ def replace_default_domain(expression: Expression, domain: str) -> Expression:
         return expression
     if expression.function == DEFAULT_DOMAIN:
         return Constant(value=domain)
-    arguments = (
-        each and replace_default_domain(each, domain) for each in expression.arguments
-    )
-    return Call(function=expression.function, arguments=tuple(arguments))
+    inner = expression.arguments
+    arguments = tuple(each and replace_default_domain(each, domain) for each in inner)
+    return Call(function=expression.function, arguments=arguments)
 
 
 def is_constant(expression: Expression) -> bool:

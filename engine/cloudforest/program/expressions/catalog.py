@@ -30,8 +30,6 @@ FUNCTIONS: dict[str, Function] = {
     for module in (texts, encodings, replace, lists, dates, choice)
     for name, function in module.TABLE.items()
 }
-
-
 _UNFIT_KINDS: dict[ValueKind, tuple[str, frozenset[ValueKind]]] = {
     "number": ("a number", frozenset({"boolean", "date", "reference"})),
     "date": ("a date", frozenset({"number", "boolean", "reference"})),
@@ -85,9 +83,7 @@ def _find_literal_need(parameter: Parameter, value: Scalar) -> str | None:
             return None
 
 
-def _find_need(
-    function: Function, parameter: Parameter, each: Expression
-) -> str | None:
+def _get_need(function: Function, parameter: Parameter, each: Expression) -> str | None:
     """Return what an argument should be, if it is wrong for every object."""
     if isinstance(each, Constant):
         free = function.name == "FormatDateTime" and parameter.kind == "date"
@@ -104,15 +100,13 @@ def _find_argument_fault(function: Function, arguments: Arguments) -> CallFault 
         parameter = function.parameter_at(position)
         what, needed = f'argument "{parameter.name}"', None
         if each is not None:
-            needed = _find_need(function, parameter, each)
+            needed = _get_need(function, parameter, each)
         elif not parameter.optional and position < function.minimum:
-            return CallFault(
-                f"{function.name} needs the {what}, which is empty.", position
-            )
+            message = f"{function.name} needs the {what}, which is empty."
+            return CallFault(message, position)
         if needed is not None:
-            return CallFault(
-                f"The {what} of {function.name} must be {needed}.", position
-            )
+            message = f"The {what} of {function.name} must be {needed}."
+            return CallFault(message, position)
     return None
 
 
@@ -124,9 +118,8 @@ def find_call_fault(name: str, arguments: Arguments) -> CallFault | None:
     count = len(arguments)
     high = count if function.maximum is None else function.maximum
     if not function.minimum <= count <= high:
-        return CallFault(
-            f"{name} takes {_format_expected_count(function)}, but gets {count}."
-        )
+        expected = _format_expected_count(function)
+        return CallFault(f"{name} takes {expected}, but gets {count}.")
     fault = _find_argument_fault(function, arguments)
     if fault is None and function.check is not None:
         return function.check(arguments)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from cloudforest.model.program import Call
@@ -97,9 +97,7 @@ def coalesce(operands: Operands) -> Evaluate:
     return evaluate
 
 
-def _make_constant_cases(
-    keys: Operands, values: Sequence[Evaluate]
-) -> dict[str, Evaluate] | None:
+def _make_cases(keys: Operands, values: list[Evaluate]) -> dict[str, Evaluate] | None:
     """Return the values by key, if every key is a constant text, else None.
 
     The first of several equal keys counts.
@@ -127,19 +125,14 @@ def switch(operands: Operands) -> Evaluate:
     Keys compare with case; null and the empty text have the key "".
     """
     source, default = (each.evaluate for each in operands[:2])
-    keys = operands[2::2]
-    values = [each.evaluate for each in operands[3::2]]
-
-    cases = _make_constant_cases(keys, values)
-    if cases is not None:
-        return lambda attributes: cases.get(as_text(source(attributes)), default)(
-            attributes
-        )
-
+    keys, values = operands[2::2], [each.evaluate for each in operands[3::2]]
+    cases = _make_cases(keys, values)
     pairs = list(zip((each.evaluate for each in keys), values, strict=True))
 
     def evaluate(attributes: AttributeValues) -> Value:
         text = as_text(source(attributes))
+        if cases is not None:
+            return cases.get(text, default)(attributes)
         matches = (value for key, value in pairs if as_text(key(attributes)) == text)
         return next(matches, default)(attributes)
 
@@ -200,15 +193,13 @@ def _build_comparison(holds: Callable[[Value, Value], bool]) -> Build:
 
     def build(operands: Operands) -> Evaluate:
         left, right = (each.evaluate for each in operands)
-        literal = [each.literal for each in operands]
+        needed = [not each.literal for each in operands]
 
         def evaluate(attributes: AttributeValues) -> Value:
             first, second = left(attributes), right(attributes)
-            if first and second:
+            if first and second:  # the most frequent case
                 return as_boolean(holds(first, second))
-            if is_empty(first) and not literal[0]:
-                return FALSE
-            if is_empty(second) and not literal[1]:
+            if (needed[0] and is_empty(first)) or (needed[1] and is_empty(second)):
                 return FALSE
             return as_boolean(holds(first, second))
 
@@ -239,14 +230,12 @@ for _operator, _what, _holds in (
     ("<", "the left value is less than the right one", _make_order(operator.lt)),
     ("<=", "the left value is at most the right one", _make_order(operator.le)),
 ):
-    TABLE.add(
-        Function(
-            _operator,
-            (Parameter("left"), Parameter("right")),
-            "boolean",
-            f"Test whether {_what}.",
-            _build_comparison(_holds),
-        )
+    TABLE[_operator] = Function(
+        _operator,
+        (Parameter("left"), Parameter("right")),
+        "boolean",
+        f"Test whether {_what}.",
+        _build_comparison(_holds),
     )
 
 
@@ -284,12 +273,11 @@ def raise_error(operands: Operands) -> Evaluate:
 
     The reason is a constant message only, because a computed one may contain values.
     """
-    message = operands[0].evaluate
-    constant = operands[0].constant
+    (message,) = operands
 
     def evaluate(attributes: AttributeValues) -> Value:
-        text = as_text(message(attributes))
-        raise RaisedFault(text if constant and text else ERROR_REASON, text)
+        text = as_text(message.evaluate(attributes))
+        raise RaisedFault(text if message.constant and text else ERROR_REASON, text)
 
     return evaluate
 

@@ -71,8 +71,7 @@ class FormatPiece:
 
 
 def _make_piece(found: re.Match[str]) -> FormatPiece | None:
-    run = found["run"]
-    if run:
+    if run := found["run"]:
         if len(run) > _MAX_COUNTS.get(run[0], MAX_FORMAT_LENGTH):
             raise ValueFault("The date format has more than 7 decimals of a second.")
         return FormatPiece(run[0], len(run))

@@ -63,8 +63,6 @@ _FORMS = tuple(
     )
 )
 _MAX_LENGTH = 100
-
-
 _NAME_PATTERNS = {
     (letter, count): "|".join(each[:3] if count == 3 else each for each in names)  # noqa: PLR2004 - a short name
     for letter, names in (("d", DAY_NAMES), ("M", MONTH_NAMES))
@@ -81,16 +79,12 @@ class ParsedDate:
 
 
 def _digits_pattern(piece: FormatPiece) -> str:
-    count = piece.count
-    match piece.letter:
-        case "f":
-            return f"[0-9]{{{count}}}"
-        case "F":
-            return f"[0-9]{{0,{count}}}"
-        case "y" if count > 2:  # noqa: PLR2004 - the whole year
-            return f"[0-9]{{{count}}}"
-        case _:
-            return "[0-9]{1,2}" if count == 1 else "[0-9]{2}"
+    letter, count = piece.letter, piece.count
+    if letter == "F":
+        return f"[0-9]{{0,{count}}}"
+    if letter == "f" or (letter == "y" and count > 2):  # noqa: PLR2004 - the whole year
+        return f"[0-9]{{{count}}}"
+    return "[0-9]{1,2}" if count == 1 else "[0-9]{2}"
 
 
 def _make_patterns(format_text: str) -> Iterator[str]:

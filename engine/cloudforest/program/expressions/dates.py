@@ -155,13 +155,10 @@ def number_from_date(value: Value) -> Value:
 
 
 def _parse_styles(value: Value) -> frozenset[str]:
-    named = frozenset(
-        each.strip() for each in as_text(value).split(",") if each.strip()
-    )
+    named = frozenset(map(str.strip, as_text(value).split(","))) - {""}
     if not named <= set(DATE_TIME_STYLES):
-        raise ValueFault(
-            f"Unknown style. Choose from: {', '.join(sorted(DATE_TIME_STYLES))}."
-        )
+        known = ", ".join(sorted(DATE_TIME_STYLES))
+        raise ValueFault(f"Unknown style. Choose from: {known}.")
     return named or frozenset({"AllowLeadingWhite", "AllowTrailingWhite"})
 
 

@@ -50,9 +50,8 @@ _PLAIN_BY_MARKED = {"ß": "ss", "\u0131": "i", "İ": "I"} | {
     for plain, marks in ((lower, several), (lower.upper(), several.upper()))
     for marked in marks.split()
 }
-_MARKED = re.compile(
-    "|".join(sorted(map(re.escape, _PLAIN_BY_MARKED), key=len, reverse=True))
-)
+_LONGEST_FIRST = sorted(map(re.escape, _PLAIN_BY_MARKED), key=len, reverse=True)
+_MARKED = re.compile("|".join(_LONGEST_FIRST))
 
 
 @TABLE.per_text(
@@ -112,10 +111,8 @@ def format_sid(source: str) -> str:
     if len(raw) < _SID_HEAD or len(raw) != _SID_HEAD + 4 * raw[1]:
         raise ValueFault("The value is not a security identifier.")
     authority = int.from_bytes(raw[2:8], "big")
-    parts = (
-        int.from_bytes(raw[at : at + 4], "little")
-        for at in range(_SID_HEAD, len(raw), 4)
-    )
+    words = (raw[at : at + 4] for at in range(_SID_HEAD, len(raw), 4))
+    parts = (int.from_bytes(each, "little") for each in words)
     return "-".join(["S", str(raw[0]), str(authority), *map(str, parts)])
 
 

@@ -41,19 +41,17 @@ def prepare_attributes(attributes: Mapping[str, tuple[str, ...]]) -> PreparedAtt
     return made
 
 
-def _compile_operand(
-    argument: Expression | None, context: EvaluationContext
-) -> Operand:
+def _compile_operand(given: Expression | None, context: EvaluationContext) -> Operand:
     """Compile an argument, and evaluate a constant one now.
 
     If that raises a fault, every object gets it later.
     """
-    if argument is None:
+    if given is None:
         return EMPTY
-    evaluate = compile_evaluator(argument, context)
-    if isinstance(argument, Constant):
+    evaluate = compile_evaluator(given, context)
+    if isinstance(given, Constant):
         return Operand(evaluate, constant=True, literal=True)
-    if context.watcher is not None or not is_constant(argument):
+    if context.watcher is not None or not is_constant(given):
         return Operand(evaluate)
     try:
         value = evaluate(PreparedAttributes())
@@ -97,9 +95,8 @@ def compile_evaluator(
     expression skips the attribute or the object.
     """
     evaluate = _compile_node(expression, context)
-    return (
-        evaluate if context.watcher is None else context.watcher(expression, evaluate)
-    )
+    watch = context.watcher
+    return watch(expression, evaluate) if watch else evaluate
 
 
 def compile_expression(

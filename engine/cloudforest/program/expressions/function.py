@@ -138,9 +138,7 @@ class Function:
     @property
     def syntax(self) -> str:
         """`Name(required, [optional], repeating, …)`, or `left operator right`."""
-        names = [
-            f"[{each.name}]" if each.optional else each.name for each in self.parameters
-        ]
+        names = [f"[{p.name}]" if p.optional else p.name for p in self.parameters]
         if self.name in OPERATORS:
             return f"{names[0]} {self.name} {names[1]}"
         if self.bare:
@@ -188,10 +186,6 @@ def build_eager(function: Callable[..., Value]) -> Build:
                 return lambda attributes: function(a(attributes), *rest)
             case [a, b]:
                 return lambda attributes: function(a(attributes), b(attributes))
-            case [a, b, c]:
-                return lambda attributes: function(
-                    a(attributes), b(attributes), c(attributes)
-                )
             case many:
                 return lambda attributes: function(*[each(attributes) for each in many])
 
@@ -237,9 +231,6 @@ class FunctionTable(dict[str, Function]):
     The first line of an implementation's docstring is its summary in the reference.
     """
 
-    def add(self, function: Function) -> None:
-        self[function.name] = function
-
     def _define(
         self,
         make_build: Callable[[Any], Build],
@@ -251,7 +242,7 @@ class FunctionTable(dict[str, Function]):
         def add(implementation: Implementation) -> Implementation:
             summary = (implementation.__doc__ or "").partition("\n")[0]
             build = make_build(implementation)
-            self.add(Function(name, parameters, gives, summary, build, **traits))
+            self[name] = Function(name, parameters, gives, summary, build, **traits)
             return implementation
 
         return add

@@ -13,7 +13,6 @@ from cloudforest.program.expressions.function import (
     Parameter,
 )
 from cloudforest.program.expressions.values import (
-    FALSE,
     TRUE,
     Value,
     as_boolean,
@@ -129,9 +128,8 @@ def is_string(value: Value) -> Value:
 
     CStr returns no text for null and several values.
     """
-    if value is None:
-        return FALSE
-    return as_boolean(not isinstance(value, tuple) or len(value) == 1)
+    is_single = not isinstance(value, tuple) or len(value) == 1
+    return as_boolean(is_single and value is not None)
 
 
 @TABLE.eager("Not", Parameter("source"), gives="boolean")
@@ -212,16 +210,13 @@ def make_random_string(
     """Return a random text of at most 256 characters."""
     total = _to_minimum(length)
     if total > MAX_RANDOM_LENGTH:
-        raise ValueFault(
-            f"RandomString returns at most {MAX_RANDOM_LENGTH} characters."
-        )
+        message = f"RandomString returns at most {MAX_RANDOM_LENGTH} characters."
+        raise ValueFault(message)
     counts = [_to_minimum(each) for each in (digits, special, upper, lower)]
     if sum(counts) > total:
         raise ValueFault("RandomString: the minimums exceed the length.")
     avoided = set(as_text(avoid))
-    alphabets = [
-        "".join(c for c in each if c not in avoided) for each in _CHARACTER_CLASSES
-    ]
+    alphabets = ["".join(c for c in s if c not in avoided) for s in _CHARACTER_CLASSES]
     made = _choose_characters(alphabets, counts, total)
     secrets.SystemRandom().shuffle(made)
     return "".join(made)

@@ -17,17 +17,13 @@ _REFUSAL_REASONS = {
 }
 _NUMBERED_GROUP = "The name of a group must not start with a digit."
 _FLAGS = frozenset("imsx-")
-_EXPLICIT = (
-    "The flag n is not supported. Write (?:…) for a group that captures nothing."
-)
+_FLAG_N = "The flag n is not supported. Write (?:…) for a group that captures nothing."
 _UNKNOWN = "Unknown flag. The flags of a regular expression are i, m, s and x."
 _FLAGS_FIRST = (
     "Put flags at the beginning of the regular expression, or write (?i:…) to apply"
     " them to a part."
 )
-_COMMENTS_REFUSED = (
-    "In a regular expression with comments, put the flag x at the beginning."
-)
+_FLAG_X = "In a regular expression with comments, put the flag x at the beginning."
 _MOST_COPIES = 200_000
 _REPEATED = re.compile(r"(\)(?:\s|\#[^\n]*\n)*)?\{([0-9]+)")
 _BEFORE_FLAGS = re.compile(r"\^?(?:\(\?[imsx]+\))*")
@@ -105,11 +101,11 @@ def require_flags(found: re.Match[str]) -> None:
         return
     flags = set(found["flags"])
     if not flags <= _FLAGS:
-        raise PatternFault(_EXPLICIT if "n" in flags else _UNKNOWN, found.start())
+        raise PatternFault(_FLAG_N if "n" in flags else _UNKNOWN, found.start())
     before = found.string[: found.start()]
     first = _BEFORE_FLAGS.fullmatch(before) and not (before and "m" in flags)
     if found["scope"] == ":" and "x" in flags and "#" in found.string:
-        raise PatternFault(_COMMENTS_REFUSED, found.start())
+        raise PatternFault(_FLAG_X, found.start())
     if found["scope"] == ")" and not (first and "-" not in flags):
         raise PatternFault(_FLAGS_FIRST, found.start())
 
@@ -197,7 +193,7 @@ def _translate_group(found: re.Match[str], numbers: Sequence[int]) -> str | None
     return f"\\g<{number}>" if again else f"(?({number})"
 
 
-def _translate_outside(found: re.Match[str], numbers: Sequence[int]) -> str:
+def _translate_outer(found: re.Match[str], numbers: Sequence[int]) -> str:
     refuse_foreign(found)
     require_flags(found)
     if made := _translate_escape(found) or _translate_group(found, numbers):
@@ -207,7 +203,7 @@ def _translate_outside(found: re.Match[str], numbers: Sequence[int]) -> str:
     return r"\{" if found["brace"] else found[0]
 
 
-def _translate_inside(found: re.Match[str]) -> str:
+def _translate_inner(found: re.Match[str]) -> str:
     if found["minus"]:
         raise PatternFault(
             "Subtraction of character classes is not supported.", found.start()
@@ -229,9 +225,7 @@ def translate_pattern(pattern: str, numbers: Sequence[int] = ()) -> TranslatedPa
     at, within, length = 0, False, 0
     outside = _COMMENTED if _COMMENTS_FLAG.match(pattern) else _OUTSIDE
     while found := (_INSIDE if within else outside).search(pattern, at):
-        made = (
-            _translate_inside(found) if within else _translate_outside(found, numbers)
-        )
+        made = _translate_inner(found) if within else _translate_outer(found, numbers)
         parts += [pattern[at : found.start()], made]
         within = not found["close"] if within else bool(found["open"])
         length += found.start() - at

@@ -66,12 +66,8 @@ def _is_given(position: int, argument: Argument) -> bool:
 
 
 def _find_mode(arguments: Sequence[Argument]) -> str | None:
-    given = frozenset(
-        position
-        for position, each in enumerate(arguments)
-        if position != SOURCE and _is_given(position, each)
-    )
-    return _MODES.get(given)
+    places = range(OLD, len(arguments))
+    return _MODES.get(frozenset(at for at in places if _is_given(at, arguments[at])))
 
 
 def _constant_text(arguments: Arguments, position: int) -> str | None:

@@ -29,9 +29,7 @@ from cloudforest.program.expressions.templates import (
 from cloudforest.program.expressions.values import MAX_DIGITS
 from cloudforest.program.faults import SyntaxFault, require_text
 
-NAMED_CONSTANTS = frozenset(
-    {"vbTextCompare", "vbBinaryCompare", "UTF8", "ASCII", "Unicode"}
-)
+NAMED_CONSTANTS = ("vbTextCompare", "vbBinaryCompare", "UTF8", "ASCII", "Unicode")
 MAX_LENGTH = 10_000
 MAX_DEPTH = 50
 
@@ -39,9 +37,7 @@ AttributeLocation = tuple[str, int]
 """An attribute, and the offset of the first character of its name."""
 
 _COMPARISONS = frozenset(OPERATORS) - {"&"}
-_UNIQUE_VALUE_AT_TOP = (
-    f"{SELECT_UNIQUE_VALUE} must be the outermost function of an expression."
-)
+_NOT_AT_TOP = f"{SELECT_UNIQUE_VALUE} must be the outermost function of an expression."
 _UNCLOSED_REASONS = {
     '"': "The string is not closed.",
     "[": "Write an attribute as [name].",
@@ -177,12 +173,11 @@ class _Parser:
 
     def _parse_call(self, name: Token) -> Call:
         if name.text not in FUNCTIONS:
-            raise SyntaxFault(
-                make_unknown_function_fault(name.text).message, name.offset
-            )
+            unknown = make_unknown_function_fault(name.text)
+            raise SyntaxFault(unknown.message, name.offset)
         is_inner = self._depth or name.offset != self._first
         if name.text == SELECT_UNIQUE_VALUE and is_inner:
-            raise SyntaxFault(_UNIQUE_VALUE_AT_TOP, name.offset)
+            raise SyntaxFault(_NOT_AT_TOP, name.offset)
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise SyntaxFault(
@@ -226,7 +221,7 @@ def _require_unique_value_at_top(parsed: Expression, first: int) -> None:
     while isinstance(left, Call) and left.function in OPERATORS:
         left = left.arguments[0]
     if isinstance(left, Call) and left.function == SELECT_UNIQUE_VALUE:
-        raise SyntaxFault(_UNIQUE_VALUE_AT_TOP, first)
+        raise SyntaxFault(_NOT_AT_TOP, first)
 
 
 def parse_expression(text: str) -> Expression:

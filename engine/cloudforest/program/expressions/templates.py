@@ -22,7 +22,6 @@ from jinja2.sandbox import SandboxedEnvironment
 from cloudforest.base.errors import Misconfigured
 from cloudforest.base.wording import suggest
 from cloudforest.model import program
-from cloudforest.model.program import Template as _Template
 from cloudforest.program.expressions.function import AttributeValues, Evaluate
 from cloudforest.program.expressions.values import Value, as_items, as_text
 from cloudforest.program.faults import SyntaxFault, ValueFault, require_text
@@ -237,14 +236,6 @@ def _parse(text: str) -> nodes.Template:
         ) from error
 
 
-def _compile(root: nodes.Template) -> Template:
-    """Compile a template; raise SyntaxFault if it is too large for Python."""
-    try:
-        return ENVIRONMENT.from_string(root)
-    except (RecursionError, MemoryError, SyntaxError, TemplateError) as error:
-        raise SyntaxFault("The template is too large, or too deeply nested.") from error
-
-
 def compile_checked(text: str) -> tuple[Template, frozenset[str]]:
     """Return the compiled template and the names in it; raises SyntaxFault."""
     require_text(text, what="template", limit=MAX_LENGTH)
@@ -258,7 +249,11 @@ def compile_checked(text: str) -> tuple[Template, frozenset[str]]:
             names.append(node.name)
     if len(names) > MAX_NAMES:
         raise SyntaxFault(f"The template has more than {MAX_NAMES} attribute names.")
-    return _compile(root), frozenset(names)
+    try:
+        return ENVIRONMENT.from_string(root), frozenset(names)
+    except (RecursionError, MemoryError, SyntaxError, TemplateError) as error:
+        # It is too large for Python.
+        raise SyntaxFault("The template is too large, or too deeply nested.") from error
 
 
 def to_attribute_name(name: str) -> str:
@@ -273,10 +268,8 @@ def parse_template(text: str) -> program.Template:
     return program.Template(text=text, reads=reads)
 
 
-def _make_render_context(
-    names: frozenset[str], attributes: AttributeValues
-) -> dict[str, object]:
-    context: dict[str, object] = {}
+def _make_context(names: frozenset[str], attributes: AttributeValues) -> dict[str, Any]:
+    context: dict[str, Any] = {}
     for name in names:
         values = tuple(map(as_text, as_items(attributes.get(to_attribute_name(name)))))
         if not values:
@@ -290,7 +283,7 @@ def _make_render_context(
     return context
 
 
-def compile_template(template: _Template) -> Evaluate:
+def compile_template(template: program.Template) -> Evaluate:
     """Compile into a function of an object's attributes, named in lower case.
 
     The function raises ValueFault, for example if an attribute without a default is
@@ -303,13 +296,10 @@ def compile_template(template: _Template) -> Evaluate:
             f"This version cannot run an applied template: {fault.message} Apply the"
             " tree again with this version."
         ) from fault
-
-    visible = frozenset(
-        each for each in names if to_attribute_name(each) in template.reads
-    )
+    seen = frozenset(n for n in names if to_attribute_name(n) in template.reads)
 
     def evaluate(attributes: AttributeValues) -> Value:
-        context = _make_render_context(visible, attributes)
+        context = _make_context(seen, attributes)
         try:
             made = compiled.render(context)
         except UndefinedError as error:

@@ -8,10 +8,8 @@ from typing import cast
 
 from cloudforest.program.expressions.function import (
     COMPARE_TYPE,
-    Function,
     FunctionTable,
     Parameter,
-    build_per_text,
 )
 from cloudforest.program.expressions.values import (
     Value,
@@ -29,15 +27,12 @@ _DOTTED_CULTURES = frozenset({"tr", "az"})
 _SOURCE = Parameter("source", "values")
 _CULTURE = Parameter("culture", "text", optional=True)
 TABLE = FunctionTable()
-TABLE.add(
-    Function(
-        "Trim",
-        (_SOURCE,),
-        "values",
-        "Remove white space from both ends of a text.",
-        build_per_text(str.strip),
-    )
-)
+
+
+@TABLE.per_text("Trim", _SOURCE)
+def trim(source: str) -> str:
+    """Remove white space from both ends of a text."""
+    return source.strip()
 
 
 @TABLE.eager("Append", _SOURCE, Parameter("suffix", "text"), gives="values")
@@ -155,8 +150,7 @@ def split(source: Value, delimiter: Value) -> Value:
     """Split a text at a separator, and trim the parts."""
     if source is None:
         return None
-    mark = as_text(delimiter)
-    whole = as_text(source)
+    mark, whole = as_text(delimiter), as_text(source)
     return tuple(part.strip() for part in (whole.split(mark) if mark else [whole]))
 
 

@@ -64,8 +64,7 @@ def _describe_failure(error: SyntaxFault | ValueFault | Ignored) -> TrialResult:
     if isinstance(error, Ignored):
         return TrialResult("outcome", error.outcome)
     if isinstance(error, SyntaxFault):
-        message = f"Character {error.offset + 1}: {error.message}"
-        return TrialResult("error", message)
+        return TrialResult("error", f"Character {error.offset + 1}: {error.message}")
     raised = error.message if isinstance(error, RaisedFault) else ""
     return TrialResult("error", raised or error.reason)
 

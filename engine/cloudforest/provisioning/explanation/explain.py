@@ -92,14 +92,10 @@ def _expand_lookup(context: CycleContext, lookup: Lookup) -> tuple[Lookup, ...]:
     """
     if lookup.by != "attribute" or lookup.attribute is not None:
         return (lookup,)
-    rules = [
-        rule
-        for mapper in build_mappers(context.program).values()
-        for rule in mapper.matching_mappings
-    ]
     matching = [
         rule.expression.name.lower()
-        for rule in rules
+        for mapper in build_mappers(context.program).values()
+        for rule in mapper.matching_mappings
         if isinstance(rule.expression, Attribute)
     ]
     return tuple(
@@ -128,8 +124,7 @@ async def _read_once(
     )
     records, closing = await read_answer(context, request)
     watermark = await context.store.load_watermark(context.live_read_key)
-    directory = watermark.directory if watermark else None
-    directory = directory or closing.directory
+    directory = (watermark and watermark.directory) or closing.directory
     return records, require_same_directory(context, closing, directory).complete
 
 
@@ -137,9 +132,8 @@ async def _read_object(
     context: CycleContext, name: str, lookups: Sequence[Lookup]
 ) -> LookupResult | None:
     """Return the object that was found, or None; raises Refused for several."""
-    records, complete = await ask_until_whole(
-        context, partial(_read_once, context, lookups)
-    )
+    read = partial(_read_once, context, lookups)
+    records, complete = await ask_until_whole(context, read)
     objects = {
         each.id: each
         for each in records
@@ -268,9 +262,8 @@ async def _explain_in_scope(
 async def explain_steps(context: CycleContext, found: LookupResult | None) -> Steps:
     """Explain all steps of an object that was looked up; write nothing."""
     if found is None:
-        return {
-            "import": ExplanationStep("unknown", UNKNOWN.format(context.job.domain))
-        }
+        unknown = UNKNOWN.format(context.job.domain)
+        return {"import": ExplanationStep("unknown", unknown)}
     record, members = found.record, found.members
     steps = await explain_import_and_scope(context, record, members)
     if isinstance(record, InScope):

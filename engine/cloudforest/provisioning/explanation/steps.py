@@ -63,13 +63,8 @@ Steps = dict[str, ExplanationStep]
 def build_explanation(subject: str, steps: Steps) -> dict[str, Any]:
     """Return `{"object", "steps": [{"step", "result", "detail"}]}`, all five."""
     reached = [(name, steps.get(name, ExplanationStep(NOT_REACHED))) for name in STEPS]
-    return {
-        "object": subject,
-        "steps": [
-            {"step": name, "result": step.result, "detail": step.detail}
-            for name, step in reached
-        ],
-    }
+    lines = [{"step": n, "result": s.result, "detail": s.detail} for n, s in reached]
+    return {"object": subject, "steps": lines}
 
 
 def explain_link(link: Link) -> ExplanationStep:
