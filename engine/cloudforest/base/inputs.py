@@ -44,7 +44,7 @@ async def read_stream(
 
 
 def decode_json(data: bytes | bytearray, kind: type[T]) -> T:
-    """Decode a JSON text straight into a type; raises InputRefused.
+    """Decode a JSON text straight into a type of dicts and lists; raises InputRefused.
 
     Separators are counted before anything is built from them. Those within strings
     count too, which only makes the limit a little lower.
@@ -89,6 +89,5 @@ def make_printable(text: str, limit: int = MAX_TEXT) -> str:
 
     A terminal obeys escape sequences, and a line break forges lines of a log or plan.
     """
-    if len(text) > limit:
-        text = text[: limit - 1] + "…"
-    return escape_unprintable(text)
+    shown = escape_unprintable(text[: limit + 1])
+    return shown if len(shown) <= limit else shown[: limit - 1] + "…"

@@ -108,12 +108,7 @@ class Value(
 def describe_value(value: Any) -> str:
     """Return a text, else JSON, with control and invisible characters escaped."""
     text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
-    return "".join(
-        each
-        if each.isprintable() or each in "\n\t"
-        else each.encode("unicode_escape").decode()
-        for each in text
-    )
+    return escape_unprintable(text, "\n\t")
 
 
 def format_count(number: int, noun: str) -> str:

@@ -69,7 +69,7 @@ async def _recheck_links(
         present = await list_present_members(
             context, mapper.resource_type, link.resource
         )
-        if present is not None:
+        if present is not None and not context.is_scratch:
             await context.store.retain_written_members(
                 context.job.target, link.object_guid, present
             )

@@ -41,6 +41,7 @@ from cloudforest.provisioning.run import CycleContext, read_pages
 
 STEPS = ("import", "scope", "match", "map", "act")
 NOT_REACHED = "not reached"
+_MEMBERSHIP_BATCH = 1000
 MAX_NAMED = 20
 """Limit for the named members of a group, or groups of an object."""
 NO_VALUE = "The object has no value for this attribute."
@@ -165,13 +166,15 @@ async def _find_held_memberships(
 ) -> dict[str, str]:
     """Return the single memberships that wait: in `escrow`, or `staged`."""
     now = context.clock()
-    keys = {build_membership_key(group, each): each for each in members}
-    effects = await context.store.load_effects(context.key_name, list(keys))
-    return {
-        keys[key]: _HELD_STATES[each.state]
-        for key, each in effects.items()
-        if each.is_held(now) or each.state == "staged"
-    }
+    held: dict[str, str] = {}
+    for start in range(0, len(members), _MEMBERSHIP_BATCH):
+        part = members[start : start + _MEMBERSHIP_BATCH]
+        keys = {build_membership_key(group, each): each for each in part}
+        effects = await context.store.load_effects(context.key_name, list(keys))
+        for key, each in effects.items():
+            if each.is_held(now) or each.state == "staged":
+                held[keys[key]] = _HELD_STATES[each.state]
+    return held
 
 
 def _member_data(
