@@ -61,9 +61,7 @@ class JobService:
 
     async def require_job(self, name: str) -> Job:
         """Return a registered job; raise Misconfigured if it is unknown."""
-        registration = await self.runner.require_registration()
-        job, _, _ = get_registered_job(registration, name)
-        return job
+        return get_registered_job(await self.runner.require_registration(), name)[0]
 
     async def pause(self, name: str, operator: Operator) -> None:
         """Start no further cycles; a running one ends normally."""
@@ -126,9 +124,8 @@ class JobService:
         """Make one object in escrow due, or all (None); return how many changes."""
         await self.require_job(name)
         with self._lock_resting_job(name):
-            released = await self._store.retry_escrowed(
-                live_key(name), subject, self.runner.clock()
-            )
+            key, now = live_key(name), self.runner.clock()
+            released = await self._store.retry_escrowed(key, subject, now)
         if subject is not None and not released:
             raise Refused(
                 f'Object "{subject}" is not in escrow of job "{name}". '

@@ -23,7 +23,6 @@ from cloudforest.control_plane import drift, shapes
 from cloudforest.control_plane.api.http import (
     BugReportMiddleware,
     Call,
-    LineSender,
     error_response,
     get_plane,
     json_response,
@@ -32,6 +31,7 @@ from cloudforest.control_plane.api.http import (
     route,
     stream_json,
 )
+from cloudforest.control_plane.drift import LineSender
 from cloudforest.control_plane.plane import ControlPlane
 from cloudforest.control_plane.stages import AllowRequest
 from cloudforest.hybrid.operators import require_role
@@ -183,9 +183,8 @@ async def list_jobs(call: Call) -> Any:
 
 async def run_job(call: Call) -> Response:
     async def work(send: LineSender) -> None:
-        cycle = await call.plane.runner.run_cycle(
-            call.name, progress=report_progress(send)
-        )
+        progress = report_progress(send)
+        cycle = await call.plane.runner.run_cycle(call.name, progress=progress)
         send({"cycle": shapes.shape_cycle(cycle)})
 
     return call.stream(work)
@@ -298,8 +297,7 @@ def shape_log_entry(entry: LogEntry) -> dict[str, Any]:
 
 def shape_redacted_log_entry(entry: LogEntry) -> dict[str, Any]:
     """Return the entry for role `plan`, with neither names nor values."""
-    plain = replace(entry, name=entry.object, changes=(), members=None)
-    return shape_log_entry(plain)
+    return shape_log_entry(replace(entry, name=entry.object, changes=(), members=None))
 
 
 async def _read_log(
@@ -311,12 +309,10 @@ async def _read_log(
     first, last = await store.find_log_range(query.since, query.until)
     first = max(first, after + 1)
     while first <= last:
-        batch = await store.list_log_entries(
-            query, first=first, last=last, limit=_BATCH
-        )
-        for number, entry in batch:
+        page = await store.list_log_entries(query, first=first, last=last, limit=_BATCH)
+        for number, entry in page:
             yield {"id": number, **shape(entry)}
-        first = batch[-1][0] + 1 if len(batch) == _BATCH else last + 1
+        first = page[-1][0] + 1 if len(page) == _BATCH else last + 1
 
 
 async def stream_logs(call: Call) -> Response:

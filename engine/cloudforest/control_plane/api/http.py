@@ -29,14 +29,13 @@ from cloudforest.base.errors import (
 )
 from cloudforest.base.files import MAX_BYTES
 from cloudforest.base.logs import write_bug_report
+from cloudforest.control_plane.drift import LineSender
 from cloudforest.control_plane.plane import ControlPlane
 from cloudforest.hybrid.operators import LOCAL_OPERATOR, require_role
 from cloudforest.model.identity import Operator, Role, sees_values
 from cloudforest.provisioning.run import Progress
 
 T = TypeVar("T")
-LineSender = Callable[[dict[str, Any]], None]
-"""Takes each line of a streamed response."""
 
 
 class BodyTooLarge(Rejected):
@@ -157,19 +156,15 @@ async def _require_operator(request: Request, role: Role) -> Operator:
     return replace(operator, name=f"{operator.name} ({user[:64]})")
 
 
-def json_response(value: Any, **headers: str) -> Response:
-    return Response(
-        msgspec.json.encode(value), media_type="application/json", headers=headers
-    )
+def json_response(value: Any, status: int = 200, **headers: str) -> Response:
+    return Response(msgspec.json.encode(value), status, headers, "application/json")
 
 
 async def error_response(_request: Request, error: Exception) -> Response:
     assert isinstance(error, CloudforestError)  # noqa: S101 - registered for this class only
     kinds = type(error).__mro__
     status = next(_STATUS_BY_ERROR[each] for each in kinds if each in _STATUS_BY_ERROR)
-    return Response(
-        msgspec.json.encode(_shape_error(error)), status, media_type="application/json"
-    )
+    return json_response(_shape_error(error), status)
 
 
 def _shape_error(error: CloudforestError) -> dict[str, dict[str, str]]:
