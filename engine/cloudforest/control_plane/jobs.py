@@ -34,10 +34,6 @@ def _clear_quarantine(state: JobState) -> JobState:
     return replace(state, quarantine=None, disabled=None, failures=0)
 
 
-def _clear_all_stops(state: JobState) -> JobState:
-    return replace(_clear_quarantine(state), paused=None)
-
-
 @dataclass(frozen=True)
 class JobService:
     runner: JobRunner
@@ -80,7 +76,9 @@ class JobService:
                 f'Job "{name}" is disabled in the tree. Set `enabled: true` there and '
                 "run `cloudforest apply`."
             )
-        await self._store.change_job_state(name, _clear_all_stops)
+        await self._store.change_job_state(
+            name, lambda state: replace(_clear_quarantine(state), paused=None)
+        )
         await self.operators.audit(operator, "job start", name)
 
     @contextmanager

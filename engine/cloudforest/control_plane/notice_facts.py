@@ -158,12 +158,10 @@ def find_certificate_notices(
     certificates: Mapping[str, datetime], tenant: Tenant, now: datetime
 ) -> Iterator[ActiveNotice]:
     """Yield notices of the control plane's own certificates, by their purpose."""
+    report = partial(_report, tenant, now, tenant.notify)
     for name, ends in certificates.items():
         if ends - now <= CERTIFICATE_WARNING_TIME:
-            yield _report(
-                tenant,
-                now,
-                tenant.notify,
+            yield report(
                 _certificate_occurrence(name, ends),
                 headline=_certificate_headline(f"the {name}", ends),
                 explanation="After the expiry, no agent can be asked. The control "

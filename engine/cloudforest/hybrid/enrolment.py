@@ -15,11 +15,11 @@ from functools import partial
 from typing import Any
 
 import jwt
-import msgspec
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from msgspec.structs import replace
 
 from cloudforest.base.clock import Clock
 from cloudforest.base.errors import Misconfigured, Refused, Unauthenticated
@@ -162,11 +162,8 @@ class EnrolmentService:
         agent = await self._redeem_token(request.token, now)
         certificate = self.authority.issue_agent_certificate(request.csr, agent, now)
         pem = certificate_pem(certificate)
-        certified = partial(
-            msgspec.structs.replace,
-            certificate=pem,
-            certificate_expires=certificate.not_valid_after_utc,
-        )
+        expires = certificate.not_valid_after_utc
+        certified = partial(replace, certificate=pem, certificate_expires=expires)
         if await self.store.update_agent(agent, certified) is None:
             raise Unauthenticated(
                 "The agent was removed. Declare it again before you enrol it."

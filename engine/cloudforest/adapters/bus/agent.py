@@ -76,9 +76,8 @@ class Delivery:
                 following = page.sequence + 1
         except CloudforestError as error:
             closing = Closing(complete=False, error=str(error))
-            await self._send_page(
-                replace(template, sequence=following, closing=closing)
-            )
+            last = replace(template, sequence=following, closing=closing)
+            await self._send_page(last)
         finally:
             if isinstance(pages, AsyncGenerator):
                 await pages.aclose()

@@ -101,9 +101,8 @@ def make_not_scim_error(label: str, what: str) -> Rejected:
 def _require_document(answer: Answer, label: str, request: str) -> dict[str, Any]:
     if answer.document is None:
         # For example the sign-in page of a proxy.
-        raise make_not_scim_error(
-            label, f"{request} with something that is not a JSON object"
-        )
+        what = f"{request} with something that is not a JSON object"
+        raise make_not_scim_error(label, what)
     return answer.document
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from msgspec.structs import replace
@@ -87,9 +87,8 @@ async def get_registration(call: Call) -> Any:
     if "revision" in call.request.query_params:
         return await store.load_revision(_parse_revision(call.query("revision")))
     revision, registration = await store.load_registration()
-    return json_response(
-        {"revision": revision, "registration": registration}, ETag=f'"{revision}"'
-    )
+    body = {"revision": revision, "registration": registration}
+    return json_response(body, ETag=f'"{revision}"')
 
 
 async def put_registration(call: Call) -> Any:
@@ -290,14 +289,10 @@ async def get_status(call: Call) -> Any:
     return await call.plane.jobs.status(call.plane.scheduler)
 
 
-def shape_log_entry(entry: LogEntry) -> dict[str, Any]:
-    shape: dict[str, Any] = msgspec.to_builtins(entry)
-    return shape
-
-
 def shape_redacted_log_entry(entry: LogEntry) -> dict[str, Any]:
     """Return the entry for role `plan`, with neither names nor values."""
-    return shape_log_entry(replace(entry, name=entry.object, changes=(), members=None))
+    redacted = replace(entry, name=entry.object, changes=(), members=None)
+    return cast("dict[str, Any]", msgspec.to_builtins(redacted))
 
 
 async def _read_log(
@@ -323,7 +318,7 @@ async def stream_logs(call: Call) -> Response:
     except (ValueError, msgspec.ValidationError) as error:
         raise Misconfigured(f"Invalid log query: {error}.") from error
     visible = sees_values(call.operator.role)
-    shape = shape_log_entry if visible else shape_redacted_log_entry
+    shape = msgspec.to_builtins if visible else shape_redacted_log_entry
     return stream_json(_read_log(call.plane.runner.store, query, after, shape))
 
 

@@ -36,6 +36,7 @@ from cloudforest.model.identity import Operator, Role, sees_values
 from cloudforest.provisioning.run import Progress
 
 T = TypeVar("T")
+Work = Callable[[LineSender], Awaitable[None]]
 
 
 class BodyTooLarge(Rejected):
@@ -117,9 +118,7 @@ class Call:
                 f"{needs} `read`, `apply` or `allow`."
             )
 
-    def stream(
-        self, work: Callable[[LineSender], Awaitable[None]]
-    ) -> StreamingResponse:
+    def stream(self, work: Work) -> StreamingResponse:
         """Respond with the lines of JSON that `work` sends; the last may be an error.
 
         The work continues without listener when the client disconnects.
@@ -226,9 +225,7 @@ def stream_json(values: AsyncIterator[Any]) -> StreamingResponse:
     return StreamingResponse(encode(), media_type="application/x-ndjson")
 
 
-async def _run_work(
-    plane: ControlPlane, work: Callable[[LineSender], Awaitable[None]]
-) -> AsyncIterator[Any]:
+async def _run_work(plane: ControlPlane, work: Work) -> AsyncIterator[Any]:
     lines: asyncio.Queue[Any] = asyncio.Queue()
     connected = True
 
