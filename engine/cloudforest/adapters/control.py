@@ -38,6 +38,7 @@ from cloudforest.model.registration import Registration, Revision
 _CONNECT_SECONDS = 10
 T = TypeVar("T")
 JsonObject = dict[str, Any]
+_Headers = Mapping[str, str] | None
 USER_HEADER = "Cloudforest-User"
 """The header with the caller's account on this machine, percent-encoded."""
 
@@ -91,11 +92,7 @@ class _ControlPlaneHttp:
         await self._session.close()
 
     async def _call(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        headers: Mapping[str, str] | None = None,
+        self, method: str, path: str, body: Any = None, headers: _Headers = None
     ) -> bytes:
         async with self._exchange(method, path, body, headers) as response:
             return bytes(await self._read(response))
@@ -111,11 +108,7 @@ class _ControlPlaneHttp:
 
     @asynccontextmanager
     async def _exchange(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        headers: Mapping[str, str] | None = None,
+        self, method: str, path: str, body: Any = None, headers: _Headers = None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         data = None if body is None else msgspec.json.encode(body)
         try:
@@ -150,9 +143,8 @@ class AgentControlPlaneClient(_ControlPlaneHttp):
 
     async def _post(self, path: str, request: Value, kind: type[T]) -> T:
         try:
-            return msgspec.json.decode(
-                await self._call("POST", path, request), type=kind
-            )
+            answer = await self._call("POST", path, request)
+            return msgspec.json.decode(answer, type=kind)
         except msgspec.DecodeError as error:
             raise Rejected(
                 f"{self.url} did not answer as a control plane of this version does"
@@ -167,12 +159,8 @@ class CurrentRegistration(Value, frozen=True):
     registration: Registration | None = None
 
 
-def _job_path(job: str, action: str) -> str:
-    return f"/jobs/{quote(job, safe='')}/{action}"
-
-
-def _stage_path(stage: str, action: str) -> str:
-    return f"/stages/{quote(stage, safe='')}/{action}"
+def _path(kind: str, name: str, action: str) -> str:
+    return f"/{kind}/{quote(name, safe='')}/{action}"
 
 
 class ControlPlaneClient(_ControlPlaneHttp):
@@ -194,10 +182,9 @@ class ControlPlaneClient(_ControlPlaneHttp):
         `audit_details`, `plan` and `commit`, are kept in the audit.
         """
         query = urlencode({key: text for key, text in audit_details.items() if text})
-        headers = {"If-Match": f'"{base}"'}
-        path = f"/registration?{query}"
-        answer = await self._object("PUT", path, registration, headers)
-        return int(answer["revision"])
+        path, headers = f"/registration?{query}", {"If-Match": f'"{base}"'}
+        answer = await self._call("PUT", path, registration, headers)
+        return int(msgspec.json.decode(answer, type=JsonObject)["revision"])
 
     def impact(
         self, registration: Registration, *, with_names: bool = False
@@ -211,11 +198,11 @@ class ControlPlaneClient(_ControlPlaneHttp):
         return self._stream_messages(path, registration)
 
     async def create_agent_token(self, name: str) -> str:
-        path = f"/agents/{quote(name, safe='')}/token"
-        return str((await self._object("POST", path))["token"])
+        return str((await self._post(_path("agents", name, "token")))["token"])
 
     async def status(self) -> JsonObject:
-        return await self._object("GET", "/status")
+        answer = await self._call("GET", "/status")
+        return msgspec.json.decode(answer, type=JsonObject)
 
     async def audit(self) -> AsyncIterator[JsonObject]:
         """Yield the audit records, the oldest first."""
@@ -230,63 +217,63 @@ class ControlPlaneClient(_ControlPlaneHttp):
 
     def run_job(self, name: str) -> AsyncIterator[JsonObject]:
         """Yield `{"phase", "done", "total"}` as progress, and last `{"cycle"}`."""
-        return self._stream_messages(_job_path(name, "run"))
+        return self._stream_messages(_path("jobs", name, "run"))
 
     def drift(self, name: str, *, repair: bool) -> AsyncIterator[JsonObject]:
         """Yield `{"drifted"}` for each drift, and last `{"ended"}`."""
-        return self._stream_messages(_job_path(name, "drift"), {"repair": repair})
+        path = _path("jobs", name, "drift")
+        return self._stream_messages(path, {"repair": repair})
 
     async def explain(self, job: str, lookup: Lookup) -> JsonObject:
-        return await self._object("POST", _job_path(job, "explain"), lookup)
+        return await self._post(_path("jobs", job, "explain"), lookup)
 
     async def explain_planned(
         self, job: str, lookup: Lookup, registration: Registration
     ) -> JsonObject:
         """Explain as if this registration had replaced the current one."""
-        path = f"/impact/{quote(job, safe='')}/explain"
         body = {"registration": registration, "lookup": lookup}
-        return await self._object("POST", path, body)
+        return await self._post(_path("impact", job, "explain"), body)
 
     async def provision(self, job: str, lookup: Lookup) -> JsonObject:
         """Write one object now; return the same steps, with the target's answer."""
-        return await self._object("POST", _job_path(job, "provision"), lookup)
+        return await self._post(_path("jobs", job, "provision"), lookup)
 
     async def pause_job(self, name: str) -> None:
-        await self._object("POST", _job_path(name, "pause"))
+        await self._post(_path("jobs", name, "pause"))
 
     async def start_job(self, name: str) -> None:
-        await self._object("POST", _job_path(name, "start"))
+        await self._post(_path("jobs", name, "start"))
 
     async def restart_job(self, name: str, scopes: Sequence[str]) -> list[str]:
         """Return what was reset; without scopes, Graph's default."""
-        path = _job_path(name, "restart")
-        return list((await self._object("POST", path, {"resetScope": scopes}))["reset"])
+        path = _path("jobs", name, "restart")
+        return list((await self._post(path, {"resetScope": scopes}))["reset"])
 
     def escrowed_objects(self, name: str) -> AsyncIterator[JsonObject]:
-        return self._stream("GET", _job_path(name, "escrow"))
+        return self._stream("GET", _path("jobs", name, "escrow"))
 
     async def retry_escrow(self, name: str, object_id: str | None) -> int:
         """Make the escrow of one object, or of all (None), due; return how many."""
-        path = _job_path(name, "escrow/retry")
-        return int((await self._object("POST", path, {"object": object_id}))["retried"])
+        path = _path("jobs", name, "escrow/retry")
+        return int((await self._post(path, {"object": object_id}))["retried"])
 
     async def stages(self, job: str | None) -> list[JsonObject]:
         return await self._list(f"/stages?{urlencode({'job': job} if job else {})}")
 
     async def staged_objects(self, stage: str) -> AsyncIterator[JsonObject]:
-        """Yield the objects of a stage."""
-        after, path = "", _stage_path(stage, "objects")
+        after, path = "", _path("stages", stage, "objects")
         while page := await self._list(f"{path}?{urlencode({'after': after})}"):
             for each in page:
                 yield each
             after = page[-1]["key"]
 
     async def allow_stage(self, stage: str, until: datetime, by: str) -> JsonObject:
-        body = {"until": until, "by": by}
-        return await self._object("POST", _stage_path(stage, "allow"), body)
+        return await self._post(
+            _path("stages", stage, "allow"), {"until": until, "by": by}
+        )
 
     async def discard_stage(self, stage: str) -> JsonObject:
-        return await self._object("POST", _stage_path(stage, "discard"))
+        return await self._post(_path("stages", stage, "discard"))
 
     def logs(self, query: LogQuery, *, after: int = 0) -> AsyncIterator[JsonObject]:
         """Yield the entries that were stored after the one with number `after`."""
@@ -294,14 +281,8 @@ class ControlPlaneClient(_ControlPlaneHttp):
         filters = {key: value for key, value in fields.items() if value is not None}
         return self._stream("GET", f"/logs?{urlencode({**filters, 'after': after})}")
 
-    async def _object(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> JsonObject:
-        answer = await self._call(method, path, body, headers)
+    async def _post(self, path: str, body: Any = None) -> JsonObject:
+        answer = await self._call("POST", path, body)
         return msgspec.json.decode(answer, type=JsonObject)
 
     async def _list(self, path: str) -> list[JsonObject]:

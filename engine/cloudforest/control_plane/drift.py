@@ -6,9 +6,9 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from cloudforest.control_plane import shapes
 from cloudforest.control_plane.plane import ControlPlane
 from cloudforest.control_plane.preview import PreviewBus
+from cloudforest.control_plane.shapes import shape_cycle
 from cloudforest.model.identity import Operator, sees_values
 from cloudforest.model.registration import Registration
 from cloudforest.provisioning.drift import (
@@ -20,7 +20,7 @@ from cloudforest.provisioning.drift import (
 )
 
 LineSender = Callable[[dict[str, Any]], None]
-"""Takes `{"drifted": …}` for each drift, in the documented shape."""
+"""Takes each line of a streamed response."""
 
 
 async def _scan_target(
@@ -95,8 +95,4 @@ async def repair_drift(
         repaired = await plane.runner.store.count_written(cycle.id, snapshot)
     finally:
         await plane.runner.store.clear_snapshot(snapshot)
-    return {
-        "checked": checked,
-        "repaired": repaired,
-        "cycle": shapes.shape_cycle(cycle),
-    }
+    return {"checked": checked, "repaired": repaired, "cycle": shape_cycle(cycle)}

@@ -60,23 +60,14 @@ def _find_newly_shown(
     """
     if registered is None:
         return list_shown_attributes(program)
-    unhidden = _target_paths(program, sensitive=False) & _target_paths(
-        registered, sensitive=True
-    )
+    hidden = _target_paths(registered, sensitive=True)
+    unhidden = hidden & _target_paths(program, sensitive=False)
     attributes = list_shown_attributes(program) - list_shown_attributes(registered)
     return attributes | {path for _, path in unhidden}
 
 
 def _without_name(target: Target) -> Target:
     return replace(target, name="", formerly=None)
-
-
-def _has_only_registered_targets(
-    registered: Registration | None, desired: Registration
-) -> bool:
-    """Tell whether each desired target is registered, under any name."""
-    known = [_without_name(each) for each in registered.targets] if registered else []
-    return all(_without_name(each) in known for each in desired.targets)
 
 
 def find_hidden_reason(
@@ -87,7 +78,9 @@ def find_hidden_reason(
     An unregistered target would receive secrets. With `values`, unregistered attributes
     would reveal values of people.
     """
-    if not _has_only_registered_targets(registered, desired):
+    # A target may be registered under any name.
+    known = [_without_name(each) for each in registered.targets] if registered else []
+    if not all(_without_name(each) in known for each in desired.targets):
         return _UNREGISTERED_TARGET
     before = registered.programs.get(job) if registered else None
     program = desired.programs.get(job)
@@ -143,17 +136,16 @@ class ImpactService:
         trusted, impacts = has_permission(operator.role, "apply"), []
         async with self._open_bus(kept, trusted=trusted) as bus:
             for job in kept.jobs:
-                reason = find_hidden_reason(
-                    registered, kept, job.name, values=with_names
-                )
+                name = job.name
+                reason = find_hidden_reason(registered, kept, name, values=with_names)
                 impact = (
-                    JobImpact(job=job.name, enabled=job.enabled, unknown=reason)
+                    JobImpact(job=name, enabled=job.enabled, unknown=reason)
                     if reason and not trusted
                     else await self._evaluate_job(
-                        job, kept, bus, progress_of(job.name), with_names=with_names
+                        job, kept, bus, progress_of(name), with_names=with_names
                     )
                 )
-                impacts.append(_rename_job(impact, renamed.get(job.name)))
+                impacts.append(_rename_job(impact, renamed.get(name)))
         return ImpactReport(impacts=tuple(impacts), consequences=tuple(consequences))
 
     async def explain(
@@ -177,9 +169,8 @@ class ImpactService:
     async def _count_orphans(self, orphans: UncountedOrphans) -> Orphans:
         target, job = orphans.links
         counts = await self.runner.store.count_links(target, job, orphans.type)
-        return orphans.with_counts(
-            created=counts.get("created", 0), adopted=counts.get("adopted", 0)
-        )
+        created, adopted = counts.get("created", 0), counts.get("adopted", 0)
+        return orphans.with_counts(created=created, adopted=adopted)
 
     @asynccontextmanager
     async def _open_bus(
@@ -205,10 +196,9 @@ class ImpactService:
             async with self.runner.open_context(
                 job.name, registration, progress, bus=bus
             ) as run:
+                digest = canonical_digest(registration)
                 impact = await compute_impact(
-                    run,
-                    plan_digest=canonical_digest(registration),
-                    with_names=with_names,
+                    run, plan_digest=digest, with_names=with_names
                 )
                 return shapes.make_job_impact(run, impact)
         except CloudforestError as error:
@@ -224,10 +214,10 @@ class ImpactService:
         self, registration: Registration, domain: str
     ) -> bool:
         """Tell whether all agents of the domain are remote and not enrolled yet."""
-        known = {each.name: each for each in await self.identities.list_agents()}
+        agents = await self.identities.list_agents()
+        enrolled = {each.name for each in agents if each.certificate is not None}
         return all(
-            agent.run == "remote"
-            and (agent.name not in known or known[agent.name].certificate is None)
+            agent.run == "remote" and agent.name not in enrolled
             for agent in registration.agents
             if domain in agent.domains
         )

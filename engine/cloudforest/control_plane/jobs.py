@@ -34,10 +34,6 @@ def _clear_quarantine(state: JobState) -> JobState:
     return replace(state, quarantine=None, disabled=None, failures=0)
 
 
-def _clear_all_stops(state: JobState) -> JobState:
-    return replace(_clear_quarantine(state), paused=None)
-
-
 @dataclass(frozen=True)
 class JobService:
     runner: JobRunner
@@ -61,9 +57,7 @@ class JobService:
 
     async def require_job(self, name: str) -> Job:
         """Return a registered job; raise Misconfigured if it is unknown."""
-        registration = await self.runner.require_registration()
-        job, _, _ = get_registered_job(registration, name)
-        return job
+        return get_registered_job(await self.runner.require_registration(), name)[0]
 
     async def pause(self, name: str, operator: Operator) -> None:
         """Start no further cycles; a running one ends normally."""
@@ -82,7 +76,9 @@ class JobService:
                 f'Job "{name}" is disabled in the tree. Set `enabled: true` there and '
                 "run `cloudforest apply`."
             )
-        await self._store.change_job_state(name, _clear_all_stops)
+        await self._store.change_job_state(
+            name, lambda state: replace(_clear_quarantine(state), paused=None)
+        )
         await self.operators.audit(operator, "job start", name)
 
     @contextmanager
@@ -126,9 +122,8 @@ class JobService:
         """Make one object in escrow due, or all (None); return how many changes."""
         await self.require_job(name)
         with self._lock_resting_job(name):
-            released = await self._store.retry_escrowed(
-                live_key(name), subject, self.runner.clock()
-            )
+            key, now = live_key(name), self.runner.clock()
+            released = await self._store.retry_escrowed(key, subject, now)
         if subject is not None and not released:
             raise Refused(
                 f'Object "{subject}" is not in escrow of job "{name}". '

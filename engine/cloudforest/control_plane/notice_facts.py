@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from cloudforest.hybrid.bootstrap import INACTIVE_AFTER, agent_state
 from cloudforest.model.cycles import Cycle
@@ -43,11 +44,8 @@ Condition = ActiveNotice | UnknownCondition
 def select_unsent(
     found: Iterable[Condition], sent: frozenset[Occurrence]
 ) -> list[ActiveNotice]:
-    return [
-        each
-        for each in found
-        if isinstance(each, ActiveNotice) and each.occurrences - sent
-    ]
+    active = [each for each in found if isinstance(each, ActiveNotice)]
+    return [each for each in active if each.occurrences - sent]
 
 
 def select_ended(
@@ -108,13 +106,10 @@ def find_agent_notices(
     now, tenant = contact.now, registration.tenant
     jobs = [each for each in registration.jobs if each.domain in agent.domains]
     addresses = [*tenant.notify, *(to for each in jobs for to in each.notify)]
-    recipients = tuple(dict.fromkeys(addresses))
+    report = partial(_report, tenant, now, tuple(dict.fromkeys(addresses)))
     if agent_state(agent, now) == "inactive":
         yield (
-            _report(
-                tenant,
-                now,
-                recipients,
+            report(
                 Occurrence(kind="agent-inactive", name=agent.name),
                 headline=f"Agent {agent.name} is inactive",
                 explanation="It has not bootstrapped for more than an hour. Until it "
@@ -138,10 +133,7 @@ def find_agent_notices(
         )
     ends = agent.certificate_expires
     if ends is not None and ends - now <= CERTIFICATE_WARNING_TIME:
-        yield _report(
-            tenant,
-            now,
-            recipients,
+        yield report(
             _certificate_occurrence(agent.name, ends),
             headline=_certificate_headline(f"agent {agent.name}", ends),
             explanation="An agent renews its certificate when a third of its lifetime "
@@ -166,12 +158,10 @@ def find_certificate_notices(
     certificates: Mapping[str, datetime], tenant: Tenant, now: datetime
 ) -> Iterator[ActiveNotice]:
     """Yield notices of the control plane's own certificates, by their purpose."""
+    report = partial(_report, tenant, now, tenant.notify)
     for name, ends in certificates.items():
         if ends - now <= CERTIFICATE_WARNING_TIME:
-            yield _report(
-                tenant,
-                now,
-                tenant.notify,
+            yield report(
                 _certificate_occurrence(name, ends),
                 headline=_certificate_headline(f"the {name}", ends),
                 explanation="After the expiry, no agent can be asked. The control "
@@ -207,12 +197,9 @@ class JobNoticeFacts:
 def find_job_notices(
     job: Job, tenant: Tenant, facts: JobNoticeFacts, now: datetime
 ) -> Iterator[Condition]:
-    recipients = job.notify or tenant.notify
+    report = partial(_report, tenant, now, job.notify or tenant.notify)
     if facts.quarantine is not None:
-        yield _report(
-            tenant,
-            now,
-            recipients,
+        yield report(
             Occurrence(kind="quarantine", name=job.name),
             headline=f"Job {job.name} is in quarantine",
             explanation="Too many of its writes or cycles fail, so it runs less often "
@@ -234,10 +221,7 @@ def find_job_notices(
             text = f"{each.waiting} staged; the limit is {each.limit}"
             earlier = guards.get(each.guard)
             guards[each.guard] = f"{earlier}. {text}" if earlier else text
-        yield _report(
-            tenant,
-            now,
-            recipients,
+        yield report(
             *(
                 Occurrence(kind="guard", name=job.name, detail=each)
                 for each in guards or [""]

@@ -114,9 +114,8 @@ class NoticeService:
             async with asyncio.timeout(FINISH_TIMEOUT_SECONDS):
                 await self._check_and_log_errors()
         except TimeoutError:
-            log.warning(
-                "notice not sent", reason="The mail server did not answer in time."
-            )
+            reason = "The mail server did not answer in time."
+            log.warning("notice not sent", reason=reason)
 
     async def _check_and_log_errors(self) -> None:
         self._changed.clear()

@@ -79,10 +79,7 @@ async def _read_pages(
         closing = Closing(complete=False, error=str(error))
         pages.put_nowait(
             Page(
-                agent="preview",
-                request=request.id,
-                sequence=following,
-                closing=closing,
+                agent="preview", request=request.id, sequence=following, closing=closing
             )
         )
     finally:

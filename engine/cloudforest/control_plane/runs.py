@@ -127,7 +127,7 @@ class JobRunner:
         """
         registration = registration or await self.require_registration()
         bus = bus or self.require_bus()
-        job, _, _ = get_registered_job(registration, name)
+        job, *_ = get_registered_job(registration, name)
         registered = registration.find_target(job.target)
         assert registered is not None  # noqa: S101 - or the job would be refused
         target = self.targets.open(registered)
@@ -161,12 +161,11 @@ class JobRunner:
         """Run one cycle; record one that cannot start as failed."""
         registration = registration or await self.require_registration()
         self.require_bus()
-        job, _, _ = get_registered_job(registration, name)
+        job, *_ = get_registered_job(registration, name)
+        opening = self.open_context(name, registration, progress)
         async with AsyncExitStack() as stack:
             try:
-                context = await stack.enter_async_context(
-                    self.open_context(name, registration, progress)
-                )
+                context = await stack.enter_async_context(opening)
             except CloudforestError as error:
                 cycle = await record_failure(
                     job, registration, error, store=self.store, clock=self.clock

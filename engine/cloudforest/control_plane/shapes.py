@@ -153,6 +153,7 @@ def _make_guard(
 def make_job_impact(run: CycleContext, evaluated: Impact) -> JobImpact:
     """Return the impact of a job; effects of a disabled job cannot be allowed."""
     pace, enabled = run.profile.requests_per_second, run.job.enabled
+    exceeded = {False: evaluated.exceeded, True: evaluated.exceeded_later}
     return JobImpact(
         job=run.job.name,
         enabled=enabled,
@@ -164,10 +165,7 @@ def make_job_impact(run: CycleContext, evaluated: Impact) -> JobImpact:
         breakdown=evaluated.breakdown,
         guards=tuple(
             _make_guard(each, enabled=enabled, follows=follows)
-            for follows, exceeded in (
-                (False, evaluated.exceeded),
-                (True, evaluated.exceeded_later),
-            )
-            for each in exceeded
+            for follows, found in exceeded.items()
+            for each in found
         ),
     )

@@ -102,30 +102,25 @@ class StageDecisions:
         if not request.by.strip():
             raise Misconfigured("Pass `--by NAME` to record who approves.")
         if request.until <= now:
-            raise Misconfigured(
-                f'`--until` is in the past: "{request.until.isoformat()}".'
-            )
+            past = request.until.isoformat()
+            raise Misconfigured(f'`--until` is in the past: "{past}".')
         # A digest that a plan shows can be allowed before the stage exists.
         known = {each.id for each in await self._store.list_stages()}
         unseen = _FULL_DIGEST.fullmatch(name) and name not in known
         stage = None if unseen else await self._find_stage(name)
         digest = stage.id if stage else name
+        job, by, until = stage and stage.job, request.by, request.until
         await self._store.save_allowance(
-            Allowance(
-                stage=digest,
-                job=stage.job if stage else "",
-                operator=request.by,
-                until=request.until,
-            )
+            Allowance(stage=digest, job=job or "", operator=by, until=until)
         )
-        detail = f"{digest} until {request.until.isoformat()} by {request.by}"
+        detail = f"{digest} until {until.isoformat()} by {by}"
         await self.operators.audit(operator, "job allow", detail)
         return {
             "digest": digest,
-            "job": stage and stage.job,
+            "job": job,
             "effects": stage and stage.waiting,
-            "until": request.until,
-            "by": request.by,
+            "until": until,
+            "by": by,
         }
 
     async def discard(self, name: str, operator: Operator) -> dict[str, Any]:

@@ -81,10 +81,9 @@ class StateFolder:
         """
         file = self.path / "tree"
         if given is not None:
-            inside = given.absolute() == self.path.parent
-            write_private_file(
-                file, b".." if inside else str(given.absolute()).encode()
-            )
+            tree = given.absolute()
+            inside = tree == self.path.parent
+            write_private_file(file, b".." if inside else str(tree).encode())
         elif not file.exists():
             return self.path.parent
         return Path(os.path.normpath(self.path / read_bounded(file).decode()))
@@ -124,9 +123,8 @@ class StateFolder:
     def announce(self, url: str) -> Iterator[None]:
         """Let other commands find this control plane while the context is open."""
         file = self.path / "serve.json"
-        write_private_file(
-            file, msgspec.json.encode(RunningServer(url=url, pid=os.getpid()))
-        )
+        running = RunningServer(url=url, pid=os.getpid())
+        write_private_file(file, msgspec.json.encode(running))
         try:
             yield
         finally:

@@ -22,10 +22,7 @@ from cloudforest.base.files import read_or_create, write_private_file
 AGENT_DAYS = 90
 SERVER_DAYS = 365
 CA_DAYS = 3650
-LOOPBACK = (
-    x509.IPAddress(ip_address("127.0.0.1")),
-    x509.DNSName("localhost"),
-)
+LOOPBACK = (x509.IPAddress(ip_address("127.0.0.1")), x509.DNSName("localhost"))
 
 _CLOCK_SKEW = timedelta(minutes=5)
 """How far the clock of an agent may be behind ours when it enrols."""
@@ -83,10 +80,9 @@ class CertificateAuthority:
         self, csr: str, agent: str, now: datetime
     ) -> x509.Certificate:
         """Certify the key of a PEM signing request, for the name `agent`."""
-        key = _read_requested_key(csr)
         return self._issue(
             agent,
-            key,
+            _read_requested_key(csr),
             now=now,
             days=AGENT_DAYS,
             extensions=(
@@ -111,8 +107,7 @@ class CertificateAuthority:
                 x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]),
             ),
         )
-        pem = certificate_pem(certificate)
-        write_private_file(folder / "server.pem", pem.encode())
+        write_private_file(folder / "server.pem", certificate_pem(certificate).encode())
         write_private_file(folder / "server.key", private_pem(key))
         write_private_file(folder / "ca.pem", self.pem.encode())
         return certificate.not_valid_after_utc
@@ -126,15 +121,13 @@ class CertificateAuthority:
         days: int,
         extensions: tuple[x509.ExtensionType, ...],
     ) -> x509.Certificate:
-        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(
-            self.key.public_key()
-        )
+        ca_key = self.key.public_key()
+        issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key)
+        leaf = x509.BasicConstraints(ca=False, path_length=None)
         builder = (
             _certificate_builder(name, key, now=now, days=days)
             .issuer_name(self.certificate.subject)
-            .add_extension(
-                x509.BasicConstraints(ca=False, path_length=None), critical=True
-            )
+            .add_extension(leaf, critical=True)
         )
         for extension in (issuer, *extensions):
             builder = builder.add_extension(extension, critical=False)

@@ -15,11 +15,11 @@ from functools import partial
 from typing import Any
 
 import jwt
-import msgspec
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from msgspec.structs import replace
 
 from cloudforest.base.clock import Clock
 from cloudforest.base.errors import Misconfigured, Refused, Unauthenticated
@@ -62,10 +62,8 @@ def verify_assertion(
     agent = _verify_certificate(certificate, authority, now)
     claims = _verify_claims(assertion, certificate)
     expires, issued = _read_time(claims["exp"]), _read_time(claims["iat"])
-    if (
-        not issued - CLOCK_SKEW <= now < expires + CLOCK_SKEW
-        or expires - issued > MAX_LIFETIME
-    ):
+    is_valid_now = issued - CLOCK_SKEW <= now < expires + CLOCK_SKEW
+    if not is_valid_now or expires - issued > MAX_LIFETIME:
         raise Unauthenticated(
             f"The agent's clock shows {issued:%Y-%m-%d %H:%M:%S} UTC, this host's "
             f"{now:%Y-%m-%d %H:%M:%S} UTC. Set the clocks of both hosts."
@@ -152,9 +150,8 @@ class EnrolmentService:
                 "`cloudforest apply`."
             )
         secret = secrets.token_urlsafe(32)
-        await self.store.save_token(
-            _token_hash(record.id, secret), record.id, self.clock() + TOKEN_LIFETIME
-        )
+        hashed, expires = _token_hash(record.id, secret), self.clock() + TOKEN_LIFETIME
+        await self.store.save_token(hashed, record.id, expires)
         return EnrolmentToken(
             agent=record.id, secret=secret, fingerprint=self.authority.fingerprint
         ).encode()
@@ -165,11 +162,8 @@ class EnrolmentService:
         agent = await self._redeem_token(request.token, now)
         certificate = self.authority.issue_agent_certificate(request.csr, agent, now)
         pem = certificate_pem(certificate)
-        certified = partial(
-            msgspec.structs.replace,
-            certificate=pem,
-            certificate_expires=certificate.not_valid_after_utc,
-        )
+        expires = certificate.not_valid_after_utc
+        certified = partial(replace, certificate=pem, certificate_expires=expires)
         if await self.store.update_agent(agent, certified) is None:
             raise Unauthenticated(
                 "The agent was removed. Declare it again before you enrol it."
@@ -181,9 +175,8 @@ class EnrolmentService:
             token = decode_token(text)
         except Misconfigured as error:
             raise Unauthenticated(str(error)) from None
-        agent = await self.store.redeem_token(
-            _token_hash(token.agent, token.secret), now
-        )
+        hashed = _token_hash(token.agent, token.secret)
+        agent = await self.store.redeem_token(hashed, now)
         if agent is None:
             raise Unauthenticated(
                 "The enrolment token was used or replaced, or is older than an hour. "

@@ -28,9 +28,8 @@ class Operators:
     async def add(self, name: str, role: Role) -> str:
         """Add an operator; return its token, which is not stored."""
         token = f"cfo_{secrets.token_urlsafe(32)}"
-        await self.store.save_operator(
-            Operator(name=name, role=role), hash_secret(token)
-        )
+        operator = Operator(name=name, role=role)
+        await self.store.save_operator(operator, hash_secret(token))
         return token
 
     async def authenticate(self, token: str) -> Operator:
@@ -44,9 +43,8 @@ class Operators:
 
     async def audit(self, operator: Operator, action: str, detail: str) -> None:
         now, name = self.clock(), operator.name
-        await self.store.save_audit_record(
-            AuditRecord(time=now, operator=name, action=action, detail=detail)
-        )
+        record = AuditRecord(time=now, operator=name, action=action, detail=detail)
+        await self.store.save_audit_record(record)
 
 
 def require_role(operator: Operator, role: Role) -> None:

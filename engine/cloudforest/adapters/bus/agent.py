@@ -76,9 +76,8 @@ class Delivery:
                 following = page.sequence + 1
         except CloudforestError as error:
             closing = Closing(complete=False, error=str(error))
-            await self._send_page(
-                replace(template, sequence=following, closing=closing)
-            )
+            last = replace(template, sequence=following, closing=closing)
+            await self._send_page(last)
         finally:
             if isinstance(pages, AsyncGenerator):
                 await pages.aclose()
@@ -111,10 +110,8 @@ class Delivery:
             waited = now - self._last_progress
             if self._unacknowledged and waited > self.settings.give_up_after:
                 raise Unavailable("The service stopped acknowledging pages.")
-            if (
-                now - max(self._last_sent, self._last_progress)
-                > self.settings.resend_after
-            ):
+            silent = now - max(self._last_sent, self._last_progress)
+            if silent > self.settings.resend_after:
                 await self.resend()
 
     def acknowledge(self, sequence: int) -> None:
@@ -160,12 +157,8 @@ class NatsListener:
 
     async def _connect(self, access: BusAccess) -> None:
         await self._disconnect()
-        connection = NatsConnection(
-            f"agent {self.agent}",
-            self.key,
-            access,
-            on_reconnect=self._resend_deliveries,
-        )
+        name, resend = f"agent {self.agent}", self._resend_deliveries
+        connection = NatsConnection(name, self.key, access, on_reconnect=resend)
         await connection.open()
         async with AsyncExitStack() as undo:
             # A connection with half of the subscriptions would look healthy.
@@ -201,13 +194,9 @@ class NatsListener:
 
     async def renew_access(self, access: BusAccess) -> None:
         async with self._lock:
-            current = self._connection
-            if (
-                current is not None
-                and current.connected
-                and current.access.urls == access.urls
-                and current.access.ca == access.ca
-            ):
+            current, new = self._connection, (access.urls, access.ca)
+            known = current and (current.access.urls, current.access.ca)
+            if current and current.connected and known == new:
                 await current.renew(access)
             else:
                 await self._connect(access)

@@ -72,9 +72,8 @@ class NatsConnection:
             await asyncio.gather(connecting, refused, return_exceptions=True)
         if not connected:
             await self._client.close()
-            raise self._make_unavailable_error(
-                self._last_error or TimeoutError("no answer")
-            )
+            error = self._last_error or TimeoutError("no answer")
+            raise self._make_unavailable_error(error)
 
     async def _connect(self) -> None:
         try:

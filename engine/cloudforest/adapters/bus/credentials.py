@@ -45,13 +45,8 @@ class BusEndpoint:
 
 
 def _user_claims(*, publish: list[str], subscribe: list[str]) -> dict[str, Any]:
-    return {
-        "pub": {"allow": publish},
-        "sub": {"allow": subscribe},
-        **_UNLIMITED,
-        "type": "user",
-        "version": 2,
-    }
+    subjects = {"pub": {"allow": publish}, "sub": {"allow": subscribe}}
+    return {**subjects, **_UNLIMITED, "type": "user", "version": 2}
 
 
 def _encode_base64url(data: bytes) -> str:

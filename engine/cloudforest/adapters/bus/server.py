@@ -93,7 +93,9 @@ class BusServer:
     async def _keep_running(self) -> None:
         while True:
             if self._child is not None:
-                await self._drain_output(self._child)
+                # If nobody reads the pipe, it fills up and blocks the server.
+                while line := await _read_line(self._child):
+                    self._last_lines.append(line)
                 status = await self._child.wait()
                 log.warning("bus server ended; starting it again", status=status)
             try:
@@ -103,11 +105,6 @@ class BusServer:
                 self._child = None
                 log.error("bus server does not start", reason=str(error))  # noqa: TRY400 - the message is enough
                 await asyncio.sleep(1)
-
-    async def _drain_output(self, child: asyncio.subprocess.Process) -> None:
-        # If nobody reads the pipe, it fills up and blocks the server.
-        while line := await _read_line(child):
-            self._last_lines.append(line)
 
     async def _launch(self) -> asyncio.subprocess.Process:
         kept = self.port

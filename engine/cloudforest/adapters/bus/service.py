@@ -120,10 +120,8 @@ class AnswerReader:
         await self.send(self.agent, b"%d" % (self._next_sequence - 1))
 
     def _make_interrupted_error(self, what: str) -> Interrupted:
-        cause = f'The agent "{self.agent}" {what}'
-        return protocol.make_interrupted_error(
-            cause, self.request.domain, self._next_sequence
-        )
+        cause, domain = f'The agent "{self.agent}" {what}', self.request.domain
+        return protocol.make_interrupted_error(cause, domain, self._next_sequence)
 
 
 async def next_message(messages: asyncio.Queue[Msg], seconds: float) -> Msg | None:
@@ -162,9 +160,8 @@ class NatsAgentBus:
             domains[protocol.last_id(message.subject)] = None
             arrived.set()
 
-        subscription = await self._connection.subscribe(
-            protocol.ALL_CHANGE_HINTS, receive
-        )
+        subject = protocol.ALL_CHANGE_HINTS
+        subscription = await self._connection.subscribe(subject, receive)
         try:
             while True:
                 await arrived.wait()
@@ -179,9 +176,8 @@ class NatsAgentBus:
         self, request: str
     ) -> AsyncIterator[asyncio.Queue[Msg]]:
         messages: asyncio.Queue[Msg] = asyncio.Queue(_QUEUE_SIZE)
-        subscription = await self._connection.subscribe(
-            protocol.answer_subject("*", request), messages.put
-        )
+        subject = protocol.answer_subject("*", request)
+        subscription = await self._connection.subscribe(subject, messages.put)
         try:
             yield messages
         finally:
@@ -226,10 +222,8 @@ async def open_agent_bus(
     timeouts: AnswerTimeouts = AnswerTimeouts(),
 ) -> NatsAgentBus:
     """Connect as the service; its key lives in memory only."""
-    key = new_user_key()
-    access = authority.mint_service_access(
-        key.public_key, endpoint=endpoint, now=system_clock()
-    )
+    key, now = new_user_key(), system_clock()
+    access = authority.mint_service_access(key.public_key, endpoint=endpoint, now=now)
     connection = NatsConnection("provisioning service", key, access)
     await connection.open()
     return NatsAgentBus(connection, timeouts)

@@ -133,11 +133,7 @@ class TargetConnection:
     """Sends requests to a target, and counts them."""
 
     def __init__(
-        self,
-        target: Target,
-        base_url: str,
-        credential: Credential,
-        sleep: Sleep,
+        self, target: Target, base_url: str, credential: Credential, sleep: Sleep
     ) -> None:
         profile = target.profile
         self.label = f"The target {target.name} ({base_url})"

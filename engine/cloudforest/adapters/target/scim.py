@@ -7,7 +7,6 @@ are split into PATCH requests of limited size (RFC 7644, 3.5.2).
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -67,11 +66,6 @@ def read_member_ids(document: Mapping[str, Any], label: str) -> frozenset[str]:
     return frozenset(each["value"] for each in members if is_id(each.get("value")))
 
 
-def _remove_operation(member: str) -> dict[str, Any]:
-    literal = json.dumps(member, ensure_ascii=False)
-    return {"op": "remove", "path": f"members[value eq {literal}]"}
-
-
 def member_patches(
     *, add: Sequence[str], remove: Sequence[str], size: int
 ) -> Iterator[Operations]:
@@ -80,7 +74,9 @@ def member_patches(
         members = [{"value": each} for each in add[start : start + size]]
         yield [{"op": "add", "path": "members", "value": members}]
     for start in range(0, len(remove), size):
-        yield [_remove_operation(each) for each in remove[start : start + size]]
+        batch = remove[start : start + size]
+        filters = (equality_filter("value", each) for each in batch)
+        yield [{"op": "remove", "path": f"members[{each}]"} for each in filters]
 
 
 def _to_resource(document: Mapping[str, Any], paths: Sequence[str]) -> TargetResource:
@@ -142,10 +138,8 @@ class ScimTarget:
         self, resource_type: str, resource: str
     ) -> frozenset[str]:
         path = await self._resource_path(resource_type, resource)
-        document = await self._send_for_object(
-            Request("GET", path, {"attributes": "members"})
-        )
-        return read_member_ids(document, self._label)
+        request = Request("GET", path, {"attributes": "members"})
+        return read_member_ids(await self._send_for_object(request), self._label)
 
     async def create(self, resource_type: str, values: FlatResource) -> str:
         path = await self._resource_path(resource_type)
@@ -175,10 +169,8 @@ class ScimTarget:
         add: Sequence[str],
         remove: Sequence[str],
     ) -> None:
-        patches = member_patches(
-            add=add, remove=remove, size=self._profile.max_members_per_request
-        )
-        for operations in patches:
+        size = self._profile.max_members_per_request
+        for operations in member_patches(add=add, remove=remove, size=size):
             await self._patch(resource_type, resource, operations)
 
     async def delete(self, resource_type: str, resource: str) -> None:
@@ -189,7 +181,7 @@ class ScimTarget:
         await self._connection.close()
 
     async def _patch(
-        self, resource_type: str, resource: str, operations: list[dict[str, Any]]
+        self, resource_type: str, resource: str, operations: Operations
     ) -> None:
         path = await self._resource_path(resource_type, resource)
         body = {"schemas": [PATCH_OP_SCHEMA], "Operations": operations}
@@ -243,12 +235,8 @@ class ScimTarget:
             answer = await self._connection.send(Request("GET", path, query))
         except Unanswered as error:
             raise self._make_unavailable_error(error) from error
-        require_accepted_credential(
-            answer,
-            self._label,
-            self._connection.name,
-            refused_statuses=_REFUSED_STATUSES,
-        )
+        name, refused = self._connection.name, _REFUSED_STATUSES
+        require_accepted_credential(answer, self._label, name, refused_statuses=refused)
         is_about_object = "filter" in query and answer.status not in _NO_ENDPOINT
         require = require_success if is_about_object else require_service_success
         return require_list(require(answer, self._label, f"GET {path}"), self._label)
@@ -261,16 +249,14 @@ class ScimTarget:
     async def _read_resources(
         self, resource_type: str, query: Mapping[str, str]
     ) -> AsyncIterator[dict[str, Any]]:
-        """Yield the resources of a list, page by page."""
         path = await self._resource_path(resource_type)
+        size = self._profile.page_size
 
         async def fetch(start: int) -> dict[str, Any]:
-            window = {"startIndex": str(start), "count": str(self._profile.page_size)}
+            window = {"startIndex": str(start), "count": str(size)}
             return await self._read_page(path, {**query, **window})
 
-        async for each in read_all_resources(
-            fetch, self._label, size=self._profile.page_size
-        ):
+        async for each in read_all_resources(fetch, self._label, size=size):
             yield each
 
     async def _resource_path(
@@ -286,10 +272,8 @@ class ScimTarget:
         page = await self._read_page("/ResourceTypes", {})
         for each in page.get("Resources") or []:
             if not isinstance(each, dict):
-                raise make_not_scim_error(
-                    self._label,
-                    "GET /ResourceTypes with something that is not a resource type",
-                )
+                what = "GET /ResourceTypes with something that is not a resource type"
+                raise make_not_scim_error(self._label, what)
             name, endpoint = str(each.get("name")), str(each.get("endpoint"))
             self._endpoints.setdefault(name, "/" + endpoint.strip("/"))
         if resource_type not in self._endpoints:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from msgspec.structs import replace
@@ -23,7 +23,6 @@ from cloudforest.control_plane import drift, shapes
 from cloudforest.control_plane.api.http import (
     BugReportMiddleware,
     Call,
-    LineSender,
     error_response,
     get_plane,
     json_response,
@@ -32,6 +31,7 @@ from cloudforest.control_plane.api.http import (
     route,
     stream_json,
 )
+from cloudforest.control_plane.drift import LineSender
 from cloudforest.control_plane.plane import ControlPlane
 from cloudforest.control_plane.stages import AllowRequest
 from cloudforest.hybrid.operators import require_role
@@ -87,9 +87,8 @@ async def get_registration(call: Call) -> Any:
     if "revision" in call.request.query_params:
         return await store.load_revision(_parse_revision(call.query("revision")))
     revision, registration = await store.load_registration()
-    return json_response(
-        {"revision": revision, "registration": registration}, ETag=f'"{revision}"'
-    )
+    body = {"revision": revision, "registration": registration}
+    return json_response(body, ETag=f'"{revision}"')
 
 
 async def put_registration(call: Call) -> Any:
@@ -183,9 +182,8 @@ async def list_jobs(call: Call) -> Any:
 
 async def run_job(call: Call) -> Response:
     async def work(send: LineSender) -> None:
-        cycle = await call.plane.runner.run_cycle(
-            call.name, progress=report_progress(send)
-        )
+        progress = report_progress(send)
+        cycle = await call.plane.runner.run_cycle(call.name, progress=progress)
         send({"cycle": shapes.shape_cycle(cycle)})
 
     return call.stream(work)
@@ -291,15 +289,10 @@ async def get_status(call: Call) -> Any:
     return await call.plane.jobs.status(call.plane.scheduler)
 
 
-def shape_log_entry(entry: LogEntry) -> dict[str, Any]:
-    shape: dict[str, Any] = msgspec.to_builtins(entry)
-    return shape
-
-
 def shape_redacted_log_entry(entry: LogEntry) -> dict[str, Any]:
     """Return the entry for role `plan`, with neither names nor values."""
-    plain = replace(entry, name=entry.object, changes=(), members=None)
-    return shape_log_entry(plain)
+    redacted = replace(entry, name=entry.object, changes=(), members=None)
+    return cast("dict[str, Any]", msgspec.to_builtins(redacted))
 
 
 async def _read_log(
@@ -311,12 +304,10 @@ async def _read_log(
     first, last = await store.find_log_range(query.since, query.until)
     first = max(first, after + 1)
     while first <= last:
-        batch = await store.list_log_entries(
-            query, first=first, last=last, limit=_BATCH
-        )
-        for number, entry in batch:
+        page = await store.list_log_entries(query, first=first, last=last, limit=_BATCH)
+        for number, entry in page:
             yield {"id": number, **shape(entry)}
-        first = batch[-1][0] + 1 if len(batch) == _BATCH else last + 1
+        first = page[-1][0] + 1 if len(page) == _BATCH else last + 1
 
 
 async def stream_logs(call: Call) -> Response:
@@ -327,7 +318,7 @@ async def stream_logs(call: Call) -> Response:
     except (ValueError, msgspec.ValidationError) as error:
         raise Misconfigured(f"Invalid log query: {error}.") from error
     visible = sees_values(call.operator.role)
-    shape = shape_log_entry if visible else shape_redacted_log_entry
+    shape = msgspec.to_builtins if visible else shape_redacted_log_entry
     return stream_json(_read_log(call.plane.runner.store, query, after, shape))
 
 

@@ -30,14 +30,14 @@ from cloudforest.base.errors import (
 from cloudforest.base.files import MAX_BYTES
 from cloudforest.base.inputs import InputRefused, read_stream
 from cloudforest.base.logs import write_bug_report
+from cloudforest.control_plane.drift import LineSender
 from cloudforest.control_plane.plane import ControlPlane
 from cloudforest.hybrid.operators import LOCAL_OPERATOR, require_role
 from cloudforest.model.identity import Operator, Role, sees_values
 from cloudforest.provisioning.run import Progress
 
 T = TypeVar("T")
-LineSender = Callable[[dict[str, Any]], None]
-"""Takes each line of a streamed response."""
+Work = Callable[[LineSender], Awaitable[None]]
 
 
 class BodyTooLarge(Rejected):
@@ -118,9 +118,7 @@ class Call:
                 f"{needs} `read`, `apply` or `allow`."
             )
 
-    def stream(
-        self, work: Callable[[LineSender], Awaitable[None]]
-    ) -> StreamingResponse:
+    def stream(self, work: Work) -> StreamingResponse:
         """Respond with the lines of JSON that `work` sends; the last may be an error.
 
         The work continues without listener when the client disconnects.
@@ -157,19 +155,14 @@ async def _require_operator(request: Request, role: Role) -> Operator:
     return replace(operator, name=f"{operator.name} ({user[:64]})")
 
 
-def json_response(value: Any, **headers: str) -> Response:
-    return Response(
-        msgspec.json.encode(value), media_type="application/json", headers=headers
-    )
+def json_response(value: Any, status: int = 200, **headers: str) -> Response:
+    return Response(msgspec.json.encode(value), status, headers, "application/json")
 
 
 async def error_response(_request: Request, error: Exception) -> Response:
     assert isinstance(error, CloudforestError)  # noqa: S101 - registered for this class only
     kinds = [each for each in type(error).__mro__ if each in _STATUS_BY_ERROR]
-    status = _STATUS_BY_ERROR[kinds[0]]
-    return Response(
-        msgspec.json.encode(_shape_error(error)), status, media_type="application/json"
-    )
+    return json_response(_shape_error(error), _STATUS_BY_ERROR[kinds[0]])
 
 
 def _shape_error(error: CloudforestError) -> dict[str, dict[str, str]]:
@@ -231,9 +224,7 @@ def stream_json(values: AsyncIterator[Any]) -> StreamingResponse:
     return StreamingResponse(encode(), media_type="application/x-ndjson")
 
 
-async def _run_work(
-    plane: ControlPlane, work: Callable[[LineSender], Awaitable[None]]
-) -> AsyncIterator[Any]:
+async def _run_work(plane: ControlPlane, work: Work) -> AsyncIterator[Any]:
     lines: asyncio.Queue[Any] = asyncio.Queue()
     connected = True
 

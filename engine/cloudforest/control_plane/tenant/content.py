@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from scim2_models import Context, Resource, ResponseParameters
 
-from cloudforest.adapters.store.tenant import Members, ResourceContent, StoredResource
+from cloudforest.adapters.store.tenant import ResourceContent, StoredResource
 from cloudforest.control_plane.tenant.types import SERVED_TYPES, ServedType
 
 _SERVER_ATTRIBUTES = ("id", "meta", "members")
@@ -36,19 +36,10 @@ def _make_meta(stored: StoredResource, base: str) -> dict[str, str]:
 def to_model(stored: StoredResource, base: str = "") -> Resource[Any]:
     document = msgspec.json.decode(stored.body)
     if stored.members:
-        document["members"] = [
-            msgspec.json.decode(each) for each in stored.members.values()
-        ]
+        members = stored.members.values()
+        document["members"] = [msgspec.json.decode(each) for each in members]
     document |= {"id": stored.id, "meta": _make_meta(stored, base)}
     return SERVED_TYPES[stored.type].model.model_validate(document)
-
-
-def _encode_members(document: dict[str, Any]) -> Members:
-    return {
-        each["value"]: msgspec.json.encode(each)
-        for each in document.get("members") or ()
-        if each.get("value")
-    }
 
 
 def _make_index_keys(kind: ServedType, document: Mapping[str, Any]) -> dict[str, str]:
@@ -74,16 +65,15 @@ def to_content(
     document = resource.model_dump(scim_ctx=Context.RESOURCE_QUERY_RESPONSE)
     keys = _make_index_keys(kind, document)
     same = before and keys == _make_index_keys(kind, msgspec.json.decode(before.body))
-    body = {
-        path: value
-        for path, value in document.items()
-        if path not in _SERVER_ATTRIBUTES
-    }
+    present = [each for each in document.get("members") or () if each.get("value")]
+    body = {path: document[path] for path in document if path not in _SERVER_ATTRIBUTES}
     return ResourceContent(
         body=msgspec.json.encode(body),
         keys=None if same else keys,
         unique_path=kind.unique_key,
-        members=_encode_members(document) if members else None,
+        members={each["value"]: msgspec.json.encode(each) for each in present}
+        if members
+        else None,
     )
 
 
@@ -92,11 +82,9 @@ def to_json(
 ) -> bytes:
     """Return the resource as a client sees it, with the requested attributes only."""
     if parameters is not None:
+        context, resource = Context.RESOURCE_QUERY_RESPONSE, to_model(stored, base)
         return msgspec.json.encode(
-            to_model(stored, base).model_dump(
-                scim_ctx=Context.RESOURCE_QUERY_RESPONSE,
-                response_parameters=parameters,
-            )
+            resource.model_dump(scim_ctx=context, response_parameters=parameters)
         )
     # The stored body is JSON already and needs no decoding.
     head = msgspec.json.encode({"id": stored.id, "meta": _make_meta(stored, base)})
@@ -129,7 +117,6 @@ def are_members_requested(parameters: ResponseParameters[Any] | None) -> bool:
 
 
 def excludes_only_members(parameters: ResponseParameters[Any]) -> bool:
-    """Tell whether the request only excludes the members."""
     return (
         not parameters.attributes
         and len(parameters.excluded_attributes or ()) == 1

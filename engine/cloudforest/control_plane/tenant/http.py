@@ -78,9 +78,8 @@ def read_json(body: bytearray) -> dict[str, Any]:
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
     except (msgspec.MsgspecError, RecursionError) as error:
-        raise InvalidSyntaxException(
-            detail="The request body is not a JSON object."
-        ) from error
+        detail = "The request body is not a JSON object."
+        raise InvalidSyntaxException(detail=detail) from error
 
 
 def read_if_match(request: Request) -> frozenset[int] | None:

@@ -99,13 +99,11 @@ def _apply_operation(operation: Any, changes: MemberChanges) -> bool:
 
 def parse_member_changes(patch: dict[str, Any]) -> MemberChanges | None:
     """Return the changes of members, or None if the PATCH does anything else."""
-    operations = patch.get("Operations")
-    changes = MemberChanges()
+    operations, changes = patch.get("Operations"), MemberChanges()
     if not isinstance(operations, list) or not operations:
         return None
-    if all(_apply_operation(each, changes) for each in operations):
-        return changes
-    return None
+    only_members = all(_apply_operation(each, changes) for each in operations)
+    return changes if only_members else None
 
 
 def mentions_members(patch: dict[str, Any]) -> bool:
@@ -133,11 +131,9 @@ class ResourceEndpoints:
     async def read(self, request: Request) -> Response:
         parameters = parse_projection(ResponseParameters, request.query_params)
         members = self.kind.has_members and are_members_requested(parameters)
-        stored = require_found(
-            await self.directory.get(
-                self.kind.name, request.path_params["id"], members=members
-            )
-        )
+        id_ = request.path_params["id"]
+        found = await self.directory.get(self.kind.name, id_, members=members)
+        stored = require_found(found)
         if request.headers.get("if-none-match") == make_etag(stored):
             return Response(status_code=304, headers={"ETag": make_etag(stored)})
         return resource_response(stored, request, parameters)
@@ -208,15 +204,11 @@ class ResourceEndpoints:
         *,
         members: bool,
     ) -> StoredResource:
-        return require_found(
-            await self.directory.revise(
-                self.kind.name,
-                request.path_params["id"],
-                revise,
-                members=members,
-                versions=read_if_match(request),
-            )
+        id_, versions = request.path_params["id"], read_if_match(request)
+        found = await self.directory.revise(
+            self.kind.name, id_, revise, members=members, versions=versions
         )
+        return require_found(found)
 
 
 def make_resource_routes(directory: TenantDirectory, kind: ServedType) -> list[Route]:

@@ -8,12 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
-from scim2_models import (
-    Context,
-    NotImplementedException,
-    ScimFilter,
-    SearchRequest,
-)
+from scim2_models import Context, NotImplementedException, ScimFilter, SearchRequest
 from scim2_models.path import (
     AttrPath,
     CompareOperator,

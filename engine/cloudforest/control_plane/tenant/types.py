@@ -114,7 +114,8 @@ CONTACT_TYPE = ServedType(
     patch_model=PatchOp[Contact],
     index_keys=COMMON_INDEX_KEYS,
 )
-SERVED_TYPES = {each.name: each for each in (USER_TYPE, GROUP_TYPE, CONTACT_TYPE)}
+_KINDS = (USER_TYPE, GROUP_TYPE, CONTACT_TYPE)
+SERVED_TYPES = {each.name: each for each in _KINDS}
 
 
 def make_search_model(kinds: tuple[ServedType, ...]) -> type[SearchRequest[Any]]:
@@ -126,9 +127,7 @@ def make_search_model(kinds: tuple[ServedType, ...]) -> type[SearchRequest[Any]]
 
 SCIM_PROVIDER = ScimProvider(
     models=[User, Enterprise, Group, Contact],
-    resource_types=[
-        ResourceType.from_resource(each.model) for each in SERVED_TYPES.values()
-    ],
+    resource_types=[ResourceType.from_resource(each.model) for each in _KINDS],
     policy=SCIM_POLICY,
     config=ServiceProviderConfig(
         patch=Patch(supported=True),
