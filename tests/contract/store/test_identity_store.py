@@ -9,7 +9,7 @@ import pytest
 from cloudforest.adapters.store.database import Database
 from cloudforest.adapters.store.identity import SqlIdentityStore
 from cloudforest.adapters.store.registration import save_agent
-from cloudforest.model.identity import AgentRecord, Operator
+from cloudforest.model.identity import AgentRecord, AuditRecord, Operator
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -64,3 +64,18 @@ async def test_operator_is_found_by_latest_token_only(store):
     await store.save_operator(ann, "two")
     assert await store.find_operator("one") is None
     assert await store.find_operator("two") == ann
+
+
+async def test_audit_records_come_back_in_order_and_in_pages(store):
+    actions = [f"action {number}" for number in range(3)]
+    records = [
+        AuditRecord(time=NOW, operator="ann", action=action, detail="people")
+        for action in actions
+    ]
+    for record in records:
+        await store.save_audit_record(record)
+
+    [first, second] = await store.list_audit_records(after=0, limit=2)
+    [third] = await store.list_audit_records(after=second[0], limit=2)
+
+    assert [each for _, each in (first, second, third)] == records

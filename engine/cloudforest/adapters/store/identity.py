@@ -102,9 +102,13 @@ class SqlIdentityStore(StorePart):
         self, db: Connection, *, after: int, limit: int
     ) -> list[tuple[int, AuditRecord]]:
         table = tables.audit
-        query = select(table).where(table.c.id > after).order_by(table.c.id)
-        rows = map(dict, db.execute(query.limit(limit)).mappings())
-        return [(row.pop("id"), msgspec.convert(row, AuditRecord)) for row in rows]
+        names = AuditRecord.__struct_fields__
+        query = select(table.c.id, *(table.c[each] for each in names))
+        query = query.where(table.c.id > after).order_by(table.c.id).limit(limit)
+        return [
+            (number, msgspec.convert(dict(zip(names, row, strict=True)), AuditRecord))
+            for number, *row in db.execute(query)
+        ]
 
 
 def _delete_notices(db: Connection, occurrences: Collection[Occurrence]) -> None:
