@@ -17,7 +17,7 @@ MAX_INPUT_BYTES = 2**25
 MAX_VALUES = 1_000_000
 """Objects, lists and their elements in one JSON text; each takes about 100 bytes."""
 MAX_DEPTH = 32
-MAX_TEXT = 500
+MAX_TEXT = 2000
 """Characters of a text that is shown to people."""
 
 T = TypeVar("T")

@@ -13,16 +13,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.text import Text
 
+from cloudforest.base.values import escape_unprintable
 from cloudforest.cli.options import OutputFormat
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-out_console = Console(highlight=False)
-err_console = Console(stderr=True, highlight=False)
+
+class PrintableConsole(Console):
+    """Escapes what a terminal would obey, as agents and targets may send it."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterator[Segment]:
+        for text, style, control in super().render(renderable, options):
+            shown = text if control else escape_unprintable(text, allowed="\n")
+            yield Segment(shown, style, control)
+
+
+out_console = PrintableConsole(highlight=False)
+err_console = PrintableConsole(stderr=True, highlight=False)
 
 _HIDDEN_KEYS = frozenset({"name", "certificate"})
 """The name is the heading; a certificate's digest is for programs."""

@@ -5,7 +5,7 @@ The time of its last bootstrap gives the state of an agent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from cloudforest.base.clock import Clock
 from cloudforest.base.errors import Refused, Unauthenticated
+from cloudforest.base.inputs import make_printable
 from cloudforest.hybrid.authority import CertificateAuthority, certificate_pem
 from cloudforest.hybrid.enrolment import verify_assertion
 from cloudforest.model.identity import (
@@ -55,8 +56,8 @@ class BootstrapService:
             return replace(
                 _with_certificate(stored, renewed),
                 last_bootstrap=now,
-                version=request.version,
-                troubles=request.troubles,
+                version=make_printable(request.version),
+                troubles=_select_troubles(request.troubles, agent.domains),
                 domains=agent.domains,
             )
 
@@ -140,6 +141,17 @@ def _without_secrets(domain: Domain) -> Domain:
     bind = replace(directory.bind, password=SecretReference())
     source = replace(domain.source, active_directory=replace(directory, bind=bind))
     return replace(domain, source=source)
+
+
+def _select_troubles(
+    troubles: Mapping[str, str] | None, domains: Collection[str]
+) -> dict[str, str] | None:
+    """Return what the agent says of its own domains, for people to read."""
+    if troubles is None:
+        return None
+    return {
+        name: make_printable(why) for name, why in troubles.items() if name in domains
+    }
 
 
 def agent_state(record: AgentRecord, now: datetime) -> AgentState:

@@ -16,6 +16,7 @@ import structlog
 from msgspec.structs import replace
 
 from cloudforest.base.errors import Interrupted, Refused, Unavailable
+from cloudforest.base.inputs import make_printable
 from cloudforest.model.cycles import CycleKind, ImportEnd, LogEntry, Watermark
 from cloudforest.model.messages import (
     Closing,
@@ -76,9 +77,9 @@ def require_closing(context: CycleContext, closing: Closing | None) -> Closing:
             "The next cycle asks again."
         )
     if closing.error is not None and closing.final:
-        raise Refused(closing.error)
+        raise Refused(make_printable(closing.error))
     if closing.error is not None:
-        raise Interrupted(closing.error)
+        raise Interrupted(make_printable(closing.error))
     return closing
 
 

@@ -58,3 +58,9 @@ def test_csv_cell_is_never_a_formula(start: str):
     found = dict(zip(head, cells, strict=True))
     assert found["name"] == f"'{name}"
     assert json.loads(found["changes"]) == ENTRY["changes"]
+
+
+@pytest.mark.parametrize("format_", ["text", "csv"])
+def test_what_a_terminal_would_obey_is_not_printed(format_: str):
+    row = LOG_FORMATTERS[format_]({**ENTRY, "name": "a\x1b[2Jb", "reason": "\x07"})
+    assert row.rstrip().isprintable()

@@ -36,3 +36,12 @@ def test_list_too_long_for_a_line_has_one_line_per_value(
     assert "    last cycle: 2026-11-23 05:03:32Z" in lines
     assert "    enabled: true" in lines
     assert not any("certificate" in each for each in lines)
+
+
+@pytest.mark.parametrize("printed", ["a\x1b[31mb", "a\x1b]0;title\x07b", "a\u202eb"])
+def test_what_a_terminal_would_obey_is_escaped(capsys, printed):
+    terminal.out_console.print(printed, markup=False)
+    terminal.print_records("Agents", [{"name": printed, "version": printed}])
+    shown = capsys.readouterr().out
+    assert shown.count("\\") >= 3
+    assert all(each.isprintable() for each in shown.splitlines())

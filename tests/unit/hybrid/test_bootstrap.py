@@ -5,6 +5,7 @@ import uuid
 from datetime import timedelta
 
 import jwt
+import msgspec
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.support.hybrid import NOW, new_authority, only_record, signing_request
 
 from cloudforest.base.errors import Refused, Unauthenticated
+from cloudforest.base.inputs import MAX_TEXT
 from cloudforest.model.identity import (
     ASSERTION_AUDIENCE,
     BootstrapRequest,
@@ -61,6 +63,20 @@ async def test_bootstrap_names_credentials_without_their_references(hybrid):
     assert response.credentials == {"contoso.test": "contoso.test/bind"}
     password = response.domains[0].source.active_directory.bind.password
     assert (password.env, password.file) == (None, None)
+
+
+async def test_words_of_an_agent_are_printable_bounded_and_about_its_domains(hybrid):
+    request = msgspec.structs.replace(
+        asserted(*await enrolled(hybrid)),
+        version="1\x1b[2J",
+        troubles={"contoso.test": "down\nAll is well. " + "x" * 5000, "b.test": "gone"},
+    )
+    await hybrid.bootstrap.bootstrap(request)
+    record = await only_record(hybrid)
+    assert record.version == "1\\x1b[2J"
+    [(domain, trouble)] = record.troubles.items()
+    assert (domain, len(trouble)) == ("contoso.test", MAX_TEXT)
+    assert trouble.startswith("down\\nAll is well.")
 
 
 async def test_assertion_is_valid_once(hybrid):
