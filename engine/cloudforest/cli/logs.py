@@ -77,10 +77,11 @@ def _format_json(entry: LogRecord) -> str:
 
 
 def format_csv_row(cells: Iterable[Any]) -> str:
-    texts = ("" if each is None else describe_value(str(each)) for each in cells)
+    texts = ("" if each is None else str(each) for each in cells)
     line = io.StringIO()
     csv.writer(line).writerow(
-        f"'{each}" if each.startswith(FORMULA_STARTS) else each for each in texts
+        describe_value(f"'{each}" if each.startswith(FORMULA_STARTS) else each)
+        for each in texts
     )
     return line.getvalue()
 

@@ -146,7 +146,7 @@ def _without_secrets(domain: Domain) -> Domain:
 def _select_troubles(
     troubles: Mapping[str, str] | None, domains: Collection[str]
 ) -> dict[str, str] | None:
-    """Return what the agent says of its own domains, for people to read."""
+    """Return what the agent says of the domains that it reads, for people."""
     if troubles is None:
         return None
     return {
