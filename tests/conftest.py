@@ -15,6 +15,7 @@ pytest_plugins = [
     "tests.servers.postgres",
     "tests.servers.samba",
     "tests.servers.scim",
+    "tests.support.hosted",
     "tests.support.topology",
 ]
 

@@ -130,7 +130,9 @@ def _open_built_in_directory(folder: StateFolder, token: Secret) -> Iterator[ASG
 
         return make_directory_app(
             TenantDirectory(database),
-            authorized=lambda given: secrets.compare_digest(given, token.reveal()),
+            authorized=lambda given: secrets.compare_digest(
+                given.encode(), token.reveal().encode()
+            ),
         )
 
     async def directory(scope: Scope, receive: Receive, send: Send) -> None:

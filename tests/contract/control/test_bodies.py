@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable
-from pathlib import Path
+from collections.abc import Iterable
 
 import pytest
 
 from cloudforest.base.files import MAX_BYTES
-from cloudforest.control_plane.assembly import HostOptions
-from cloudforest.control_plane.host import HostedControlPlane, host_control_plane
-from cloudforest.control_plane.state_folder import StateFolder
+from cloudforest.control_plane.host import HostedControlPlane
 from cloudforest.control_plane.tenant.http import MAX_BODY_BYTES
 
 PART = b" " * 65536
-
-
-@pytest.fixture
-async def hosted(tmp_path: Path) -> AsyncIterator[HostedControlPlane]:
-    folder = StateFolder(tmp_path / "state")
-    async with host_control_plane(folder, HostOptions(bus=False)) as plane:
-        yield plane
 
 
 async def post(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC
 from typing import Any, cast
 
 import msgspec
@@ -18,6 +19,7 @@ from starlette.types import ASGIApp
 
 from cloudforest.base.errors import CloudforestError, Misconfigured
 from cloudforest.base.files import MAX_DATA_BYTES
+from cloudforest.base.inputs import make_printable
 from cloudforest.base.values import Value
 from cloudforest.control_plane import drift, shapes
 from cloudforest.control_plane.api.http import (
@@ -44,6 +46,8 @@ from cloudforest.model.registration import Registration
 from cloudforest.model.renames import list_stateful_documents
 
 _BATCH = 1000
+_MAX_DIGITS = 18
+_AFTER = "`after` must be the number of a record"
 _AUDITED_DIGEST = re.compile(r"[0-9a-f]{7,64}")
 
 
@@ -73,13 +77,16 @@ class ExplainPlannedRequest(Value, frozen=True):
 # --- registration and agents ---------------------------------------------------------
 
 
-def _parse_revision(etag: str) -> int:
-    text = etag.strip().strip('"')
-    if not text.isdecimal():
-        raise Misconfigured(
-            f'If-Match must be a revision of the registration, not "{text}".'
-        )
+def _parse_number(text: str, requirement: str) -> int:
+    """Return a number that a database can hold; else raise Misconfigured."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS):
+        raise Misconfigured(f'{requirement}, not "{make_printable(text, limit=40)}".')
     return int(text)
+
+
+def _parse_revision(etag: str) -> int:
+    requirement = "If-Match must be a revision of the registration"
+    return _parse_number(etag.strip().strip('"'), requirement)
 
 
 async def get_registration(call: Call) -> Any:
@@ -312,10 +319,13 @@ async def _read_log(
 
 async def stream_logs(call: Call) -> Response:
     fields = dict(call.request.query_params)
+    after = _parse_number(fields.pop("after", "0"), _AFTER)
     try:
-        after = int(fields.pop("after", "0"))
         query = msgspec.convert(fields, LogQuery, strict=False)
-    except (ValueError, msgspec.ValidationError) as error:
+        for each in (query.since, query.until):
+            if each is not None:
+                each.astimezone(UTC)
+    except (msgspec.ValidationError, OverflowError) as error:
         raise Misconfigured(f"Invalid log query: {error}.") from error
     visible = sees_values(call.operator.role)
     shape = msgspec.to_builtins if visible else shape_redacted_log_entry
@@ -324,12 +334,7 @@ async def stream_logs(call: Call) -> Response:
 
 async def list_audit(call: Call) -> Any:
     """Return the records after a number; role `plan` gets no names of people."""
-    try:
-        after = int(call.query("after", "0"))
-    except ValueError as error:
-        raise Misconfigured(
-            f"`after` must be the number of a record: {error}."
-        ) from error
+    after = _parse_number(call.query("after", "0"), _AFTER)
     records = await call.plane.identities.list_audit_records(after=after, limit=_BATCH)
     shown = []
     for number, each in records:
