@@ -265,7 +265,9 @@ class ScimTarget:
         if resource_type not in self._endpoints:
             await self._discover_endpoint(resource_type)
         endpoint = self._endpoints[resource_type]
-        return f"{endpoint}/{quote(resource, safe='')}" if resource else endpoint
+        if resource is None:
+            return endpoint
+        return f"{endpoint}/{quote(resource, safe='')}"
 
     async def _discover_endpoint(self, resource_type: str) -> None:
         """Read the endpoints of types that RFC 7643 does not define."""
