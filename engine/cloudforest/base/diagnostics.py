@@ -49,8 +49,6 @@ class Diagnostic:
 
         File names and values of documents may have both.
         """
-        if self.message.isprintable() and self.location.file.isprintable():
-            return self
         place = replace(self.location, file=escape_unprintable(self.location.file))
         return replace(self, message=escape_unprintable(self.message), location=place)
 

@@ -23,6 +23,8 @@ _ESCAPES = str.maketrans({'"': '\\"', "\\": "\\\\", "\r": "\\x0d"})
 
 def escape_unprintable(text: str, allowed: str = "") -> str:
     """Write control characters and lone surrogates as Python and YAML escape them."""
+    if text.isprintable():
+        return text
     return "".join(
         each
         if each.isprintable() or each in allowed
